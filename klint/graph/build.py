@@ -1,0 +1,108 @@
+"""From a parsed module to its graph: the module's body first, then every function that it defines."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field, replace
+
+from klint.graph.calls import Calls
+from klint.graph.expressions import Expressions
+from klint.graph.library import Library
+from klint.graph.relevance import relevant_definitions
+from klint.graph.nodes import Class, Function, Identities, Instance, ModuleObject, Operation, Parameter
+from klint.graph.scope import Frame, Scope
+from klint.graph.statements import Statements
+from klint.source.python import SourceUnit
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What a module computes: every operation of the library in the order in which the walk met it, and the module objects."""
+
+    operations: tuple[Operation, ...]
+    objects: tuple[ModuleObject, ...]
+    identities: Identities
+
+
+@dataclass(eq=False)
+class Builder(Expressions, Statements, Calls):
+    """Walks over one module."""
+
+    classes: list[Class] = field(default_factory=list)
+
+    def module(self) -> Graph:
+        """Walk over the module's body, then over each function and method as if nothing were known of its callers."""
+        scope = Scope(self.unit)
+        relevant = relevant_definitions(self.unit.tree, self.library.wanted)
+        self.run(self.unit.tree.body, Frame(scope))
+        while self.pending or self.classes:
+            if not self.pending:
+                self._methods(self.classes.pop(0), relevant)
+                continue
+            function = self.pending.pop(0)
+            if function.definition in relevant:
+                self.budgeted(function)
+        return Graph(tuple(self.trace), tuple(self.objects), self.identities)
+
+    def budgeted(self, function: Function) -> None:
+        """Walk a function with a step budget of its own."""
+        self.steps = 0
+        self.standalone(function)
+
+    def define(self, cls: Class) -> None:
+        """Note a class whose methods are to be walked."""
+        self.classes.append(cls)
+
+    def _methods(self, cls: Class, relevant: frozenset[ast.AST]) -> None:
+        """Walk over each method that matters, on an object about whose construction nothing is known."""
+        methods = [
+            (name, method)
+            for name, method in cls.scope.names.items()
+            if isinstance(method, Function) and method.definition in relevant
+        ]
+        if not methods:
+            return
+        self.steps = 0
+        receiver = Instance(cls.anchor, self.identities.fresh(), cls)
+        initialise = self.find(cls, "__init__")
+        if isinstance(initialise, Function):
+            self.standalone(replace(initialise, bound=receiver))
+        heap, settled = dict(self.heap), set(self.settled)
+        for name, method in methods:
+            if name != "__init__":
+                self.heap, self.settled = dict(heap), set(settled)
+                self.budgeted(replace(method, bound=receiver, owner=cls))
+        self.heap, self.settled = heap, settled
+
+    def standalone(self, function: Function, depth: int = 0) -> None:
+        """Walk a function about whose callers nothing is known: its parameters stand for themselves."""
+        definition = function.definition
+        if definition in self.active or isinstance(definition, ast.Lambda):
+            return
+        frame = Frame(
+            Scope(function.unit, function.scope),
+            owner=function.owner,
+            receiver=function.bound,
+            function=function.name,
+            depth=depth,
+        )
+        names = frame.scope.names
+        parameters = definition.args
+        positional = [*parameters.posonlyargs, *parameters.args]
+        decorators = {self.decorator_name(decorator, function.scope) for decorator in definition.decorator_list}
+        if function.bound is not None and positional and "builtins.staticmethod" not in decorators:
+            receiver = function.bound
+            if "builtins.classmethod" in decorators and isinstance(receiver, Instance):
+                receiver = receiver.cls
+            names[positional.pop(0).arg] = receiver
+        for parameter in (*positional, *parameters.kwonlyargs):
+            names[parameter.arg] = Parameter(frame.anchor(parameter), self.identities.fresh(), parameter.arg)
+        for star in (parameters.vararg, parameters.kwarg):
+            if star is not None:
+                names[star.arg] = self.unknown(frame.anchor(star), "what callers pass is not known")
+        self.walk(function, frame)
+
+
+def build(unit: SourceUnit, library: Library) -> Graph:
+    """The graph of a module in terms of a library's operations."""
+    return Builder(unit, library).module()

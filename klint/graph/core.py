@@ -1,0 +1,265 @@
+"""What all parts of the builder share: making nodes, the heap of attributes, joins and the step budget."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from klint.graph.library import Library, Signature
+from klint.graph.nodes import (
+    Choice,
+    Class,
+    Constant,
+    Dictionary,
+    Function,
+    Identities,
+    Instance,
+    Literal,
+    ModuleObject,
+    Node,
+    Operation,
+    Partial,
+    Reference,
+    Sequence,
+    Unknown,
+)
+from klint.graph.scope import Frame, Scope
+from klint.source.python import Anchor, SourceUnit
+
+Key = TypeVar("Key", str, tuple[int, str])
+
+STEPS = 30_000
+"""how many expressions the walk over one function may cost; code that is built to be slow yields Unknown, never a hang."""
+
+DEPTH = 300
+"""How deep expressions and followed calls may nest."""
+
+OBJECTS = (Class, Function, Instance, ModuleObject, Partial, Reference)
+"""Nodes whose attributes and calls are looked up in themselves; all others are taken for tensors or numbers."""
+
+
+@dataclass(eq=False)
+class State:
+    """What assignments change: the names of the running scope and the attributes of all objects."""
+
+    names: dict[str, Node]
+    heap: dict[tuple[int, str], Node]
+
+
+@dataclass(eq=False)
+class Core:
+    """The builder's memory. Subclasses add expressions, calls and statements; ``Builder`` joins them."""
+
+    unit: SourceUnit
+    library: Library
+    identities: Identities = field(default_factory=Identities)
+    heap: dict[tuple[int, str], Node] = field(default_factory=dict)
+    trace: list[Operation] = field(default_factory=list)
+    objects: list[ModuleObject] = field(default_factory=list)
+    pending: list[Function] = field(default_factory=list)
+    seen: set[ast.AST] = field(default_factory=set)
+    active: list[ast.AST] = field(default_factory=list)
+    settled: set[tuple[int, str]] = field(default_factory=set)
+    steps: int = 0
+    depth: int = 0
+
+    # The parts that subclasses bring.
+
+    def evaluate(self, tree: ast.expr, frame: Frame) -> Node:
+        """The node of an expression."""
+        raise NotImplementedError
+
+    def call(
+        self,
+        callee: Node,
+        arguments: tuple[Node, ...],
+        keywords: Mapping[str, Node],
+        tree: ast.AST,
+        frame: Frame,
+        is_open: bool = False,
+    ) -> Node:
+        """The node of a call."""
+        raise NotImplementedError
+
+    def run(self, body: list[ast.stmt], frame: Frame) -> bool:
+        """Walk over statements; whether control reaches their end."""
+        raise NotImplementedError
+
+    def attribute(self, value: Node, name: str, tree: ast.AST, frame: Frame) -> Node:
+        """The node of ``value.name``."""
+        raise NotImplementedError
+
+    def assign(self, target: ast.expr, value: Node, frame: Frame) -> None:
+        """Bind a target: a name, an attribute, an item, or a tuple of them."""
+        raise NotImplementedError
+
+    def rebind(self, old: Node, new: Node, frame: Frame) -> None:
+        """Let every name and attribute that holds ``old`` hold ``new``."""
+        raise NotImplementedError
+
+    def binary(self, op: ast.operator, left: Node, right: Node, tree: ast.AST, frame: Frame) -> Node:
+        """``left op right``."""
+        raise NotImplementedError
+
+    def unpack(self, value: Node, count: int, star: int | None, tree: ast.AST, frame: Frame) -> list[Node]:
+        """The values of ``count`` targets that a value is unpacked into; ``star`` is the index of a starred one."""
+        raise NotImplementedError
+
+    def element(self, iterable: Node, tree: ast.AST, frame: Frame) -> Node:
+        """Any item of an iterable."""
+        raise NotImplementedError
+
+    def define(self, cls: Class) -> None:
+        """Note a class whose methods are to be walked."""
+        raise NotImplementedError
+
+    def defines(self, cls: Class, name: str) -> bool:
+        """Whether a class or one of its bases in sight defines an attribute."""
+        raise NotImplementedError
+
+    def standalone(self, function: Function, depth: int = 0) -> None:
+        """Walk a function about whose callers nothing is known."""
+        raise NotImplementedError
+
+    def dictionary(self, entries: tuple[tuple[Node, Node], ...], anchor: Anchor) -> Dictionary:
+        """A dict of which every entry is known."""
+        identity = self.identities.of("dict", *((key.identity, value.identity) for key, value in entries))
+        return Dictionary(anchor, identity, entries)
+
+    # Nodes.
+
+    def constant(self, value: Literal, anchor: Anchor) -> Constant:
+        """A literal."""
+        return Constant(anchor, self.identities.of("constant", type(value).__name__, repr(value)), value)
+
+    def unknown(self, anchor: Anchor, why: str, text: str | None = None, identity: int | None = None) -> Unknown:
+        """A value that is not followed, and why."""
+        return Unknown(anchor, identity or self.identities.fresh(), anchor.text if text is None else text, why)
+
+    def reference(self, name: str, anchor: Anchor) -> Reference:
+        """A name from elsewhere, under the name by which the library's tables know it."""
+        name = self.library.canonical(name)
+        return Reference(anchor, self.identities.of("reference", name), name)
+
+    def sequence(self, kind: str, items: tuple[Node, ...], anchor: Anchor) -> Sequence:
+        """A tuple or list."""
+        return Sequence(anchor, self.identities.of(kind, *(item.identity for item in items)), kind, items)
+
+    def choice(self, condition: Node, then: Node, otherwise: Node, anchor: Anchor | None = None) -> Node:
+        """One of two values; a condition that is known, or values that are the same, leave no choice."""
+        if isinstance(condition, Constant):
+            return then if condition.value else otherwise
+        if then.identity == otherwise.identity:
+            return then
+        identity = self.identities.of("choice", condition.identity, then.identity, otherwise.identity)
+        return Choice(anchor or then.anchor, identity, condition, then, otherwise)
+
+    def operation(
+        self,
+        name: str,
+        arguments: Mapping[str, Node],
+        anchor: Anchor,
+        frame: Frame,
+        pure: bool = True,
+        is_open: bool = False,
+        constructor: ModuleObject | None = None,
+    ) -> Operation:
+        """A call of an operation; equal pure operations on equal operands share their identity."""
+        if pure and not is_open:
+            operands = ((slot, node.identity) for slot, node in arguments.items())
+            identity = self.identities.of("operation", name, *operands)
+        else:
+            identity = self.identities.fresh()
+        node = Operation(
+            anchor,
+            identity,
+            name,
+            arguments,
+            is_open,
+            constructor,
+            frame.path,
+            frame.callers,
+            frame.function,
+        )
+        self.trace.append(node)
+        return node
+
+    # Signatures.
+
+    def bind(
+        self, slots: tuple[str, ...], arguments: tuple[Node, ...], keywords: Mapping[str, Node], anchor: Anchor
+    ) -> dict[str, Node]:
+        """Arguments by slot, as Python would bind them; a surplus positional argument gets its number as slot."""
+        bound: dict[str, Node] = {}
+        for index, argument in enumerate(arguments):
+            slot = slots[index] if index < len(slots) else f"*{index}"
+            if slot.startswith("*") and not slot[1:].isdigit():
+                bound[slot[1:]] = self.sequence("tuple", arguments[index:], anchor)
+                break
+            bound[slot] = argument
+        return bound | dict(keywords)
+
+    def apply(
+        self,
+        signature: Signature,
+        arguments: tuple[Node, ...],
+        keywords: Mapping[str, Node],
+        anchor: Anchor,
+        frame: Frame,
+        is_open: bool = False,
+    ) -> Operation:
+        """The operation that a call of a library function performs."""
+        bound = self.bind(signature.slots, arguments, keywords, anchor)
+        return self.operation(signature.operation, bound, anchor, frame, signature.pure, is_open)
+
+    # Choices and joins.
+
+    def each(self, value: Node, function: Callable[[Node], Node]) -> Node:
+        """``function`` of every alternative of a choice, or of the value itself."""
+        if isinstance(value, Choice):
+            return self.choice(value.condition, self.each(value.then, function), self.each(value.otherwise, function))
+        return function(value)
+
+    def snapshot(self, scope: Scope) -> State:
+        """The state before a branch."""
+        return State(dict(scope.names), dict(self.heap))
+
+    def restore(self, scope: Scope, state: State) -> None:
+        """Go back to a state; the snapshot itself stays usable."""
+        scope.names = dict(state.names)
+        self.heap = dict(state.heap)
+
+    def join(self, scope: Scope, condition: Node, then: State, otherwise: State) -> None:
+        """After a branch: a name that both sides bind differently is a choice. One that a side lacks holds the other's value."""
+        scope.names = self._join(condition, then.names, otherwise.names)
+        self.heap = self._join(condition, then.heap, otherwise.heap)
+
+    def _join(self, condition: Node, then: dict[Key, Node], otherwise: dict[Key, Node]) -> dict[Key, Node]:
+        joined = dict(then)
+        for name, value in otherwise.items():
+            other = then.get(name)
+            if other is not value:
+                joined[name] = value if other is None else self.choice(condition, other, value)
+        return joined
+
+    def is_tensor(self, value: Node) -> bool:
+        """Whether a value may be a tensor, as opposed to an object, a container or a literal."""
+        if isinstance(value, Choice):
+            return self.is_tensor(value.then) and self.is_tensor(value.otherwise)
+        return not isinstance(value, (*OBJECTS, Constant, Sequence, Dictionary))
+
+    def truth(self, value: Node) -> tuple[Node, bool]:
+        """A condition without its negations, and whether it counts as it stands (``not x`` is x, False)."""
+        positive = True
+        while isinstance(value, Operation) and value.name in ("not", "ne", "is_not"):
+            positive = not positive
+            if value.name == "not":
+                value = value.arguments["input"]
+                continue
+            name = {"ne": "eq", "is_not": "is"}[value.name]
+            operands = ((slot, node.identity) for slot, node in value.arguments.items())
+            identity = self.identities.of("operation", name, *operands)
+            value = Operation(value.anchor, identity, name, value.arguments)
+        return value, positive

@@ -1,0 +1,54 @@
+"""What the graph builder must be told of a library: which names it has, and the slots of their arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Signature:
+    """How a callable binds its arguments: the name of the operation it performs, and its slots in positional order.
+
+    A slot written ``*name`` takes all further positional arguments as one sequence. ``pure`` operations on equal operands
+    give equal values; of a random one every call is a value of its own.
+    """
+
+    operation: str
+    slots: tuple[str, ...]
+    pure: bool = True
+
+
+@dataclass(frozen=True)
+class ModuleSignature:
+    """A module class: the slots of its constructor, and the signature of the call (None: not known what it computes)."""
+
+    slots: tuple[str, ...]
+    call: Signature | None
+
+
+class Library(Protocol):
+    """The tables of a library, as the builder reads them."""
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The unqualified names of the calls that are looked for; code from which none is reached need not be walked."""
+
+    def function(self, name: str) -> Signature | None:
+        """The signature of a qualified function name."""
+
+    def method(self, name: str) -> Signature | None:
+        """The signature of a tensor method; its first slot is the receiver."""
+
+    def attribute(self, name: str) -> Signature | None:
+        """The signature of a tensor property such as ``shape``; its only slot is the receiver."""
+
+    def module(self, name: str) -> ModuleSignature | None:
+        """The signatures of a module class by its qualified name."""
+
+    def canonical(self, name: str) -> str:
+        """The name under which the tables know a qualified name (``torch.nn.modules.loss.X`` is ``torch.nn.X``)."""
+
+    def exports(self, module: str) -> Iterable[str]:
+        """The names that ``from module import *`` brings, as far as the tables know them."""

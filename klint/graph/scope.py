@@ -1,0 +1,67 @@
+"""Names: where they are bound, and what the walk over a function's body carries along."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from klint.graph.nodes import Class, Node
+from klint.source.python import Anchor, SourceUnit
+
+Path = tuple[tuple[Node, bool], ...]
+"""The conditions under which a place is reached, each with the truth that it must have."""
+
+
+@dataclass(eq=False)
+class Scope:
+    """The names of one module, class or function call; ``parent`` is the scope that encloses it in the source."""
+
+    unit: SourceUnit
+    parent: Scope | None = None
+    names: dict[str, Node] = field(default_factory=dict)
+    is_class: bool = False
+
+    def lookup(self, name: str) -> Node | None:
+        """What a name means here. As in Python, the names of a class body are not seen from its methods."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names and (scope is self or not scope.is_class):
+                return scope.names[name]
+            scope = scope.parent
+        return None
+
+    def owner_of(self, name: str) -> Scope:
+        """The nearest enclosing scope that binds ``name``; the outermost if none does."""
+        scope = self
+        while scope.parent is not None and name not in scope.names:
+            scope = scope.parent
+        return scope
+
+
+@dataclass(eq=False)
+class Frame:
+    """One walk over one body: its scope, how it was reached, and what it returned so far.
+
+    ``returns`` holds each returned value with the conditions that lead to it inside this body; ``base`` is the length of
+    ``path`` at which the body began; ``callers`` the calls that led here, the nearest first.
+    """
+
+    scope: Scope
+    path: Path = ()
+    base: int = 0
+    callers: tuple[Anchor, ...] = ()
+    owner: Class | None = None
+    receiver: Node | None = None
+    function: str = ""
+    depth: int = 0
+    returns: list[tuple[Path, Node]] = field(default_factory=list)
+    elsewhere: dict[str, Scope] = field(default_factory=dict)
+    generator: bool = False
+
+    def anchor(self, tree: ast.AST) -> Anchor:
+        """The place of a tree node of this body."""
+        return Anchor(self.scope.unit, tree)
+
+    def bind(self, name: str, value: Node) -> None:
+        """Assign a name, in this scope or where ``global`` or ``nonlocal`` says."""
+        self.elsewhere.get(name, self.scope).names[name] = value

@@ -1,0 +1,297 @@
+"""Statements: what they bind, and which of them are reached."""
+
+from __future__ import annotations
+
+import ast
+from typing import cast
+
+from klint.graph.core import STEPS, Core
+from klint.graph.nodes import Class, Constant, Dictionary, Function, Node, Operation, Reference, Sequence
+from klint.graph.scope import Frame, Scope
+
+_LOOP_STORES = (ast.For, ast.AsyncFor, ast.While)
+
+
+class Statements(Core):
+    """Walks over statements. Every kind of statement has one method, named after its class in ``ast``."""
+
+    def run(self, body: list[ast.stmt], frame: Frame) -> bool:
+        """Walk over statements; whether control reaches their end."""
+        for statement in body:
+            if self.steps > STEPS:
+                return True
+            method = getattr(self, "_" + type(statement).__name__, None)
+            if method is not None and method(statement, frame) is False:
+                return False
+        return True
+
+    # Bindings.
+
+    def _Expr(self, tree: ast.Expr, frame: Frame) -> None:
+        if isinstance(tree.value, (ast.Yield, ast.YieldFrom)):
+            frame.generator = True
+            if tree.value.value is None:
+                return
+            self.evaluate(tree.value.value, frame)
+        else:
+            self.evaluate(tree.value, frame)
+
+    def _Assign(self, tree: ast.Assign, frame: Frame) -> None:
+        value = self.evaluate(tree.value, frame)
+        for target in tree.targets:
+            self.assign(target, value, frame)
+
+    def _AnnAssign(self, tree: ast.AnnAssign, frame: Frame) -> None:
+        if tree.value is not None:
+            self.assign(tree.target, self.evaluate(tree.value, frame), frame)
+
+    def _AugAssign(self, tree: ast.AugAssign, frame: Frame) -> None:
+        target = cast(ast.expr, tree.target)
+        value = self.binary(
+            tree.op, self.evaluate(target, frame), self.evaluate(tree.value, frame), tree, frame
+        )
+        self.assign(target, value, frame)
+
+    def assign(self, target: ast.expr, value: Node, frame: Frame) -> None:
+        """Bind a target: a name, an attribute, an item, or a tuple of them."""
+        if isinstance(target, ast.Name):
+            frame.bind(target.id, value)
+        elif isinstance(target, ast.Attribute):
+            key = (self.evaluate(target.value, frame).identity, target.attr)
+            self.heap[key] = value
+            self.settled.add(key)
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            stars = [index for index, element in enumerate(target.elts) if isinstance(element, ast.Starred)]
+            star = stars[0] if stars else None
+            values = self.unpack(value, len(target.elts), star, target, frame)
+            for element, inner in zip(target.elts, values, strict=True):
+                self.assign(element.value if isinstance(element, ast.Starred) else element, inner, frame)
+        elif isinstance(target, ast.Subscript):
+            self._assign_item(target, value, frame)
+
+    def _assign_item(self, target: ast.Subscript, value: Node, frame: Frame) -> None:
+        """``x[i] = value``: a dict of known entries gets one more, anything else is no longer known."""
+        container = self.evaluate(target.value, frame)
+        index = self.evaluate(target.slice, frame)
+        anchor = frame.anchor(target)
+        if isinstance(container, Dictionary) and isinstance(index, Constant):
+            entries = (*container.entries, (index, value))
+            self.rebind(container, self.dictionary(entries, anchor), frame)
+        else:
+            self.rebind(container, self.unknown(anchor, "a part of it is overwritten"), frame)
+
+    def _Delete(self, tree: ast.Delete, frame: Frame) -> None:
+        for target in tree.targets:
+            if isinstance(target, ast.Name):
+                frame.scope.names.pop(target.id, None)
+
+    def _Global(self, tree: ast.Global, frame: Frame) -> None:
+        scope = frame.scope
+        while scope.parent is not None:
+            scope = scope.parent
+        frame.elsewhere |= dict.fromkeys(tree.names, scope)
+
+    def _Nonlocal(self, tree: ast.Nonlocal, frame: Frame) -> None:
+        if frame.scope.parent is not None:
+            for name in tree.names:
+                frame.elsewhere[name] = frame.scope.parent.owner_of(name)
+
+    # Imports.
+
+    def _Import(self, tree: ast.Import, frame: Frame) -> None:
+        for alias in tree.names:
+            name = alias.name if alias.asname else alias.name.partition(".")[0]
+            frame.bind(alias.asname or name, self.reference(name, frame.anchor(tree)))
+
+    def _ImportFrom(self, tree: ast.ImportFrom, frame: Frame) -> None:
+        module = "." * tree.level + (tree.module or "")
+        for alias in tree.names:
+            if alias.name != "*":
+                full = f"{module}.{alias.name}" if module.strip(".") else module + alias.name
+                frame.bind(alias.asname or alias.name, self.reference(full, frame.anchor(tree)))
+                continue
+            for name in self.library.exports(module):
+                frame.bind(name, self.reference(f"{module}.{name}", frame.anchor(tree)))
+
+    # Definitions.
+
+    def _FunctionDef(self, tree: ast.FunctionDef | ast.AsyncFunctionDef, frame: Frame) -> None:
+        function = Function(frame.anchor(tree), self.identities.fresh(), tree, frame.scope.unit, frame.scope, owner=frame.owner)
+        frame.bind(tree.name, function)
+        if tree not in self.seen and not frame.scope.is_class:
+            self.seen.add(tree)
+            self.pending.append(function)
+
+    _AsyncFunctionDef = _FunctionDef
+
+    def _ClassDef(self, tree: ast.ClassDef, frame: Frame) -> None:
+        scope = Scope(frame.scope.unit, frame.scope, is_class=True)
+        bases = tuple(self.evaluate(base, frame) for base in tree.bases if not isinstance(base, ast.Starred))
+        cls = Class(frame.anchor(tree), self.identities.fresh(), tree, frame.scope.unit, scope, bases)
+        self.run(tree.body, Frame(scope, path=frame.path, base=len(frame.path), owner=cls, depth=frame.depth))
+        frame.bind(tree.name, cls)
+        if tree not in self.seen:
+            self.seen.add(tree)
+            self.define(cls)
+
+    # Control.
+
+    def _Return(self, tree: ast.Return, frame: Frame) -> bool:
+        anchor = frame.anchor(tree)
+        value = self.constant(None, anchor) if tree.value is None else self.evaluate(tree.value, frame)
+        frame.returns.append((frame.path[frame.base :], value))
+        if isinstance(value, Sequence):
+            self.operation("return", {"values": value}, anchor, frame)
+        return False
+
+    def _Raise(self, tree: ast.Raise, frame: Frame) -> bool:
+        return False
+
+    def _Break(self, tree: ast.Break, frame: Frame) -> bool:
+        return False
+
+    _Continue = _Break
+
+    def _Assert(self, tree: ast.Assert, frame: Frame) -> None:
+        self.evaluate(tree.test, frame)
+
+    def _If(self, tree: ast.If, frame: Frame) -> bool:
+        if _is_type_checking(tree.test):
+            return self.run(tree.body, frame)
+        condition, positive = self.truth(self.evaluate(tree.test, frame))
+        if isinstance(condition, Constant):
+            return self.run(tree.body if bool(condition.value) == positive else tree.orelse, frame)
+        path, before = frame.path, self.snapshot(frame.scope)
+        frame.path = (*path, (condition, positive))
+        first = self.run(tree.body, frame)
+        then = self.snapshot(frame.scope)
+        self.restore(frame.scope, before)
+        frame.path = (*path, (condition, not positive))
+        second = self.run(tree.orelse, frame)
+        frame.path = path
+        if first and second:
+            sides = (then, self.snapshot(frame.scope))
+            self.join(frame.scope, condition, *(sides if positive else sides[::-1]))
+        elif first:
+            self.restore(frame.scope, then)
+            frame.path = (*path, (condition, positive))
+        elif second:
+            frame.path = (*path, (condition, not positive))
+        return first or second
+
+    def _For(self, tree: ast.For | ast.AsyncFor, frame: Frame) -> None:
+        item = self.element(self.evaluate(tree.iter, frame), tree.target, frame)
+        self._loop(tree, frame, item)
+
+    _AsyncFor = _For
+
+    def _While(self, tree: ast.While, frame: Frame) -> None:
+        self.evaluate(tree.test, frame)
+        self._loop(tree, frame, None)
+
+    def _loop(self, tree: ast.For | ast.AsyncFor | ast.While, frame: Frame, item: Node | None) -> None:
+        """Walk a loop's body once, as any iteration: a name that an earlier iteration may have set is not known at its start."""
+        ran = self.unknown(frame.anchor(tree), "how often the loop runs is not known")
+        path, before = frame.path, self.snapshot(frame.scope)
+        for name in _stores(tree.body):
+            value = frame.scope.names.get(name)
+            if value is not None:
+                carried = self.unknown(value.anchor, "an earlier iteration may have set it", name)
+                frame.scope.names[name] = self.choice(ran, carried, value)
+        frame.path = (*path, (self.unknown(ran.anchor, ran.why), True))
+        if item is not None and not isinstance(tree, ast.While):
+            self.assign(tree.target, item, frame)
+        falls_through = self.run(tree.body, frame)
+        frame.path = path
+        after = self.snapshot(frame.scope)
+        if falls_through or _leaves_by_break(tree.body):
+            self.join(frame.scope, ran, after, before)
+        else:
+            self.restore(frame.scope, before)
+        self.run(tree.orelse, frame)
+
+    def element(self, iterable: Node, tree: ast.AST, frame: Frame) -> Node:
+        """Any item of an iterable."""
+        anchor = frame.anchor(tree)
+        if isinstance(iterable, Sequence) and iterable.items:
+            value = iterable.items[0]
+            for item in iterable.items[1:4]:
+                value = self.choice(self.unknown(anchor, "which item it is is not known"), value, item)
+            if len(iterable.items) <= 4:
+                return value
+        if isinstance(tree, (ast.Tuple, ast.List)):
+            items = tuple(self.element(self.unknown(anchor, "it is an item of a loop"), part, frame) for part in tree.elts)
+            return self.sequence("tuple", items, anchor)
+        return self.unknown(anchor, "it is an item of a loop")
+
+    def _With(self, tree: ast.With | ast.AsyncWith, frame: Frame) -> bool:
+        for item in tree.items:
+            value = self.evaluate(item.context_expr, frame)
+            if item.optional_vars is not None:
+                entered = self.unknown(value.anchor, "klint does not know what the context manager returns")
+                self.assign(item.optional_vars, entered, frame)
+        return self.run(tree.body, frame)
+
+    _AsyncWith = _With
+
+    def _Try(self, tree: ast.Try, frame: Frame) -> bool:
+        before = self.snapshot(frame.scope)
+        path = frame.path
+        reached = self.run(tree.body, frame) and self.run(tree.orelse, frame)
+        result = self.snapshot(frame.scope) if reached else None
+        for handler in tree.handlers:
+            self.restore(frame.scope, before)
+            failed = self.unknown(frame.anchor(handler), "whether it raises is not known")
+            frame.path = (*path, (failed, True))
+            if handler.name:
+                frame.bind(handler.name, self.unknown(frame.anchor(handler), "it is an exception"))
+            if self.run(handler.body, frame):
+                if result is not None:
+                    self.join(frame.scope, failed, self.snapshot(frame.scope), result)
+                result = self.snapshot(frame.scope)
+        frame.path = path
+        self.restore(frame.scope, result or before)
+        return self.run(tree.finalbody, frame) and result is not None
+
+    _TryStar = _Try
+
+    def _Match(self, tree: ast.Match, frame: Frame) -> bool:
+        self.evaluate(tree.subject, frame)
+        path, before = frame.path, self.snapshot(frame.scope)
+        result, reached = before, True
+        for case in tree.cases:
+            self.restore(frame.scope, before)
+            matched = self.unknown(frame.anchor(case.pattern), "which case matches is not known")
+            frame.path = (*path, (matched, True))
+            for node in ast.walk(case.pattern):
+                name = getattr(node, "name", None)
+                if isinstance(node, (ast.MatchAs, ast.MatchStar)) and name:
+                    frame.bind(name, self.unknown(frame.anchor(node), "it is matched by a pattern"))
+            if self.run(case.body, frame):
+                self.join(frame.scope, matched, self.snapshot(frame.scope), result)
+                result = self.snapshot(frame.scope)
+        frame.path = path
+        self.restore(frame.scope, result)
+        return reached
+
+
+def _is_type_checking(tree: ast.expr) -> bool:
+    return (tree.id if isinstance(tree, ast.Name) else getattr(tree, "attr", "")) == "TYPE_CHECKING"
+
+
+def _stores(body: list[ast.stmt]) -> list[str]:
+    """The names that statements bind, in order of their names."""
+    names = {
+        node.id
+        for statement in body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    return sorted(names)
+
+
+def _leaves_by_break(body: list[ast.stmt]) -> bool:
+    return any(isinstance(node, (ast.Break, ast.Continue)) for statement in body for node in ast.walk(statement))
+
+
+__all__ = ["Operation", "Reference", "Statements"]

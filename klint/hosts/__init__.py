@@ -1,0 +1,1 @@
+"""The programs that call klint, one thin adapter each."""

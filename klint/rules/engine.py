@@ -1,0 +1,241 @@
+"""From a parsed module to its findings: build the graph, read the facts in each world, ask the rules."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, product
+
+from klint.finding import Confidence, Finding, Related
+from klint.graph.build import Graph, build
+from klint.graph.nodes import Choice, Node, Operation
+from klint.graph.nodes import Sequence as SequenceNode
+from klint.rules.base import Diagnosis, Draft, Rule
+from klint.source.python import SourceUnit
+from klint.torch_model.infer import Inference
+from klint.torch_model.losses import LOSSES
+from klint.torch_model.operations import TORCH
+from klint.torch_model.sites import ComparisonSite, LossSite
+
+WORLDS = 4
+"""How many free conditions are told apart at one site; further ones are joined."""
+
+REACH = 3_000
+"""How many nodes behind a site are searched for conditions."""
+
+COMPARED = 40
+"""How many shown values of one function are compared pair by pair."""
+
+_STACK = 6_000
+_COMPARISONS = ("sub", "eq", "ne", "allclose", "isclose", "assert_close")
+_SHOWN = ("print", "format", "return")
+
+
+@dataclass
+class Analysis:
+    """What klint made of one module: its diagnoses, how many loss sites it saw, and how many of them it understood."""
+
+    diagnoses: list[Diagnosis] = field(default_factory=list)
+    sites: int = 0
+    understood: int = 0
+
+
+def diagnose(unit: SourceUnit, rules: Sequence[Rule]) -> Analysis:
+    """Judge every loss site of a module by ``rules``. Pure: the module is read, never run."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _STACK))
+    try:
+        return _Engine(build(unit, TORCH), rules).run()
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+class _Engine:
+    """Judges the sites of one graph."""
+
+    def __init__(self, graph: Graph, rules: Sequence[Rule]) -> None:
+        self.graph = graph
+        self.loss_rules = [rule for rule in rules if rule.site is LossSite]
+        self.comparison_rules = [rule for rule in rules if rule.site is ComparisonSite]
+        self.inferences: dict[tuple[tuple[int, bool], ...], Inference] = {}
+        self.consumers: dict[int, list[Operation]] = {}
+        for operation in graph.operations:
+            for operand in operation.operands():
+                self.consumers.setdefault(id(operand), []).append(operation)
+
+    def run(self) -> Analysis:
+        analysis = Analysis()
+        drafts: list[tuple[Rule, Draft, Operation]] = []
+        places: dict[int, list[Operation]] = {}
+        for operation in self.graph.operations:
+            if operation.name in LOSSES:
+                places.setdefault(id(operation.anchor.tree), []).append(operation)
+        for calls in places.values():
+            judged = [self._judge_call(call) for call in calls]
+            analysis.sites += 1
+            analysis.understood += any(understood for _, understood in judged)
+            drafts.extend(_agreed([found for found, _ in judged], calls))
+        if places:
+            for operation, pair in self._comparisons():
+                drafts.extend((rule, draft, operation) for rule, draft in self._judge_pair(operation, *pair))
+        analysis.diagnoses = _diagnoses(drafts)
+        return analysis
+
+    # One site in all its worlds.
+
+    def _judge_call(self, call: Operation) -> tuple[list[tuple[Rule, Draft]], bool]:
+        understood = True
+        worlds: list[list[tuple[Rule, Draft]]] = []
+        for inference in self._worlds((call,), call.path):
+            site = LossSite(call, inference, self.consumers)
+            understood = understood and site.is_understood
+            worlds.append([(rule, draft) for rule in self.loss_rules for draft in rule.check(site)])
+        return _in_all(worlds), understood
+
+    def _judge_pair(self, place: Operation, left: Node, right: Node) -> list[tuple[Rule, Draft]]:
+        return _in_all(
+            [
+                [
+                    (rule, draft)
+                    for rule in self.comparison_rules
+                    for draft in rule.check(ComparisonSite(left, right, place, inference))
+                ]
+                for inference in self._worlds((left, right), place.path)
+            ]
+        )
+
+    def _worlds(self, nodes: Iterable[Node], path: tuple[tuple[Node, bool], ...]) -> Iterator[Inference]:
+        """The readings of a site: the conditions on its path hold, free ones behind it are tried both ways."""
+        conditions, identities = _conditions(nodes)
+        fixed: dict[int, tuple[Node, bool]] = {}
+        composite: list[tuple[Node, bool]] = []
+        on_path = {condition.identity for condition, _ in path}
+        for condition, holds in path:
+            subjects = {operand.identity for operand in condition.operands()}
+            if isinstance(condition, Choice):
+                behind, _ = _conditions((condition,))
+                if behind.keys() & (conditions.keys() | on_path):
+                    composite.append((condition, holds))
+                    conditions |= behind
+                    fixed |= {c.identity: (c, truth) for c, truth in path if c.identity in behind}
+            elif condition.identity in conditions or condition.identity in identities or subjects & identities:
+                fixed[condition.identity] = (condition, holds)
+        free = [node for identity, node in conditions.items() if identity not in fixed][:WORLDS]
+        for truths in product((True, False), repeat=len(free)):
+            world = fixed | {node.identity: (node, holds) for node, holds in zip(free, truths, strict=True)}
+            inference = self._inference(world)
+            if all(inference.truth(condition) in (holds, None) for condition, holds in composite):
+                yield inference
+
+    def _inference(self, world: dict[int, tuple[Node, bool]]) -> Inference:
+        key = tuple(sorted((identity, holds) for identity, (_, holds) in world.items()))
+        inference = self.inferences.get(key)
+        if inference is None:
+            inference = self.inferences[key] = Inference(dict(key))
+            inference.assume(world)
+        return inference
+
+    # Values that the code puts side by side.
+
+    def _comparisons(self) -> Iterator[tuple[Operation, tuple[Node, Node]]]:
+        shown: dict[tuple[object, ...], list[tuple[Operation, Node]]] = {}
+        for operation in self.graph.operations:
+            if operation.name in _COMPARISONS and len(operation.arguments) >= 2:
+                first, second, *_ = operation.arguments.values()
+                yield operation, (first, second)
+            elif operation.name in _SHOWN:
+                where = (operation.function, *(id(caller.tree) for caller in operation.callers))
+                values = operation.arguments.get("values")
+                for value in _flat(values) if values is not None else ():
+                    if self._may_hold_loss(value):
+                        shown.setdefault(where, []).append((operation, value))
+        for values_shown in shown.values():
+            for (_, left), (place, right) in combinations(values_shown[:COMPARED], 2):
+                yield place, (left, right)
+
+    def _may_hold_loss(self, node: Node) -> bool:
+        return isinstance(node, (Operation, Choice))
+
+
+def _flat(node: Node) -> Iterator[Node]:
+    """The values inside printed tuples, formatted strings and calls of ``float``."""
+    if isinstance(node, SequenceNode):
+        for item in node.items:
+            yield from _flat(item)
+    elif isinstance(node, Operation) and node.name == "format":
+        yield from _flat(node.arguments["values"])
+    else:
+        yield node
+
+
+def _conditions(nodes: Iterable[Node]) -> tuple[dict[int, Node], set[int]]:
+    """The conditions of all choices behind some nodes, and the identities of everything behind them."""
+    conditions: dict[int, Node] = {}
+    seen: set[int] = set()
+    identities: set[int] = set()
+    queue = list(nodes)
+    while queue and len(seen) < REACH:
+        node = queue.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        identities.add(node.identity)
+        if isinstance(node, Choice):
+            if isinstance(node.condition, Choice):  # a flag that is itself chosen: what it hangs on counts
+                queue.append(node.condition)
+            else:
+                conditions.setdefault(node.condition.identity, node.condition)
+            queue.extend((node.then, node.otherwise))
+        else:
+            queue.extend(node.operands())
+    return conditions, identities
+
+
+def _in_all(worlds: list[list[tuple[Rule, Draft]]]) -> list[tuple[Rule, Draft]]:
+    """The drafts of the first world whose codes every other world reports too."""
+    if not worlds:
+        return []
+    codes = set.intersection(*({rule.code for rule, _ in world} for world in worlds))
+    return [(rule, draft) for rule, draft in worlds[0] if rule.code in codes]
+
+
+def _agreed(
+    judged: list[list[tuple[Rule, Draft]]], calls: list[Operation]
+) -> Iterator[tuple[Rule, Draft, Operation]]:
+    """One place, judged for every way that leads to it: a proven finding stands; a likely one only if no caller refutes it."""
+    everywhere = set.intersection(*({rule.code for rule, _ in found} for found in judged))
+    reported: set[str] = set()
+    for found, call in sorted(zip(judged, calls, strict=True), key=lambda pair: len(pair[1].callers)):
+        for rule, draft in found:
+            stands = draft.confidence is Confidence.PROVEN or rule.code in everywhere
+            if stands and rule.code not in reported:
+                yield rule, draft, call
+        reported |= {rule.code for rule, draft in found if draft.confidence is Confidence.PROVEN}
+
+
+def _diagnoses(drafts: list[tuple[Rule, Draft, Operation]]) -> list[Diagnosis]:
+    """Drafts as findings: one a code and place, less those that another one replaces, in order."""
+    found: dict[tuple[object, str], Diagnosis] = {}
+    replaced = {(draft.anchor.location, code) for rule, draft, _ in drafts for code in rule.replaces}
+    for rule, draft, operation in drafts:
+        key = (draft.anchor.location, rule.code)
+        if key in found or key in replaced:
+            continue
+        related = [Related(anchor.location, message) for anchor, message in draft.related]
+        related.extend(Related(caller.location, "called from here") for caller in operation.callers)
+        finding = Finding(
+            code=rule.code,
+            name=rule.name,
+            message=draft.message,
+            severity=rule.severity,
+            confidence=draft.confidence,
+            location=draft.anchor.location,
+            claim=draft.claim.text,
+            url=rule.url,
+            noqa_row=draft.anchor.location.row,
+            related=tuple(dict.fromkeys(related)),
+            fix=draft.fix,
+        )
+        found[key] = Diagnosis(finding, draft.claim)
+    return sorted(found.values(), key=lambda diagnosis: diagnosis.finding.sort_key)

@@ -1,0 +1,96 @@
+"""KL110: the log of a softmax feeds a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from klint.finding import Severity
+from klint.graph.nodes import Operation
+from klint.rules.base import Draft, Rule
+from klint.rules.claims import Claim, Effect
+from klint.rules.rewrite import apply, kl_claim, with_arguments
+from klint.torch_model.facts import Space
+from klint.torch_model.sites import LossSite, Slot
+
+
+class LogOfSoftmax(Rule[LossSite]):
+    """Log-probabilities are computed as `log(softmax(x))`, which underflows.
+
+    ## What it does
+
+    Finds losses whose log-probabilities come from the log of a softmax, with or without a small number added or a clamp in between.
+
+    ## Why it is wrong
+
+    The two are equal on paper. In floating point softmax rounds to 0 once a score lies far enough below the largest one: 104 in
+    float32, 18 in float16. Its log is then -inf and the gradient NaN. With an epsilon inside, the value is capped and the
+    gradient of that class is exactly 0, so that it can never be learnt back. `log_softmax` has neither fault.
+
+    ## Example
+
+    ```python
+    import torch
+    import torch.nn.functional as F
+
+    logits = torch.randn(8, 10)
+    target = torch.softmax(torch.randn(8, 10), dim=1)
+    loss = F.kl_div(torch.log(F.softmax(logits, dim=1)), target, reduction="batchmean")
+    ```
+
+    ## Use instead
+
+    ```python
+    import torch
+    import torch.nn.functional as F
+
+    logits = torch.randn(8, 10)
+    target = torch.softmax(torch.randn(8, 10), dim=1)
+    loss = F.kl_div(F.log_softmax(logits, dim=1), target, reduction="batchmean")
+    ```
+
+    ## References
+
+    - [torch.nn.functional.log_softmax](https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html)
+    """
+
+    code = "KL110"
+    name = "log-of-softmax"
+    summary = "log(softmax(x)) where log_softmax(x) is meant"
+    severity = Severity.WARNING
+    site = LossSite
+
+    def check(self, site: LossSite) -> Iterator[Draft]:
+        """A slot holds log-probabilities that a log made of what a softmax made."""
+        if site.loss != "kl_div":
+            return
+        for slot in (site.input, site.target):
+            found = _log_of_softmax(site, slot)
+            if found is None:
+                continue
+            log, softmax = found
+            scores, dim = softmax.arguments["input"], softmax.arguments.get("dim")
+            meant = apply("log_softmax", log, input=scores, **({} if dim is None else {"dim": dim}))
+            written = "" if dim is None else f", dim={dim.anchor.text}"
+            yield Draft(
+                site.anchor,
+                f"{slot.name} is the log of a softmax: it is -inf once scores lie 104 apart in float32 (18 in float16); "
+                f"use log_softmax({scores.anchor.text}{written})",
+                _claim(site, slot, meant),
+                slot.facts.confidence,
+                ((softmax.anchor, "softmax is applied here"), (log.anchor, "its log is taken here")),
+            )
+
+
+def _log_of_softmax(site: LossSite, slot: Slot) -> tuple[Operation, Operation] | None:
+    log = slot.maker
+    if slot.facts.space is not Space.LOG_PROBABILITIES or log is None or log.name != "log":
+        return None
+    softmax = site.inference.argument(log, "input").made_by
+    if isinstance(softmax, Operation) and softmax.name == "softmax" and "input" in softmax.arguments:
+        return log, softmax
+    return None
+
+
+def _claim(site: LossSite, slot: Slot, meant: Operation) -> Claim:
+    fixed = with_arguments(site.call, **{slot.name: meant})
+    return kl_claim(site, "equal until the softmax underflows, then -inf or NaN", Effect.UNDERFLOW, fixed)

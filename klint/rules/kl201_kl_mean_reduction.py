@@ -1,0 +1,96 @@
+"""KL201: kl_div with the reduction 'mean'."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from klint.finding import Severity
+from klint.rules.base import Draft, Rule
+from klint.rules.claims import Divisor, Effect
+from klint.rules.rewrite import kl_claim, per_row, with_arguments
+from klint.torch_model.count import ONE
+from klint.torch_model.names import counts_classes
+from klint.torch_model.sites import LossSite
+
+
+class KlMeanReduction(Rule[LossSite]):
+    """The reduction of `kl_div` is `'mean'`, by name or by default: that is not the mean KL divergence.
+
+    ## What it does
+
+    Finds `F.kl_div` and `nn.KLDivLoss` with `reduction='mean'`, which is also the default. Silent where the value is multiplied by
+    the number of classes again.
+
+    ## Why it is wrong
+
+    `'mean'` divides the sum by the number of all elements, batch times classes (times positions), whereas the KL divergence sums over
+    the classes. The value is KL / C: with 1000 classes the term weighs a thousandth of what is meant. torch itself says in its documentation that
+    `'batchmean'` is the mathematical definition.
+
+    ## Example
+
+    ```python
+    import torch
+    import torch.nn.functional as F
+
+    logits = torch.randn(8, 10)
+    target = torch.softmax(torch.randn(8, 10), dim=1)
+    loss = F.kl_div(F.log_softmax(logits, dim=1), target)
+    ```
+
+    ## Use instead
+
+    ```python
+    import torch
+    import torch.nn.functional as F
+
+    logits = torch.randn(8, 10)
+    target = torch.softmax(torch.randn(8, 10), dim=1)
+    loss = F.kl_div(F.log_softmax(logits, dim=1), target, reduction="batchmean")
+    ```
+
+    ## References
+
+    - [torch.nn.KLDivLoss](https://pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html)
+    """
+
+    code = "KL201"
+    name = "kl-mean-reduction"
+    summary = "reduction='mean' divides KL by the number of classes"
+    severity = Severity.WARNING
+    site = LossSite
+
+    def check(self, site: LossSite) -> Iterator[Draft]:
+        """The reduction in force is 'mean', and no factor makes up for it."""
+        if site.loss != "kl_div" or site.reduction != "mean" or _multiplied_by_classes(site):
+            return
+        rank, classes = site.input.facts.rank, site.classes
+        number = None if classes is None else classes.value
+        by = "the class count" if number is None else f"the class count, {number}"
+        how = "" if site.is_given("reduction") or site.is_given("size_average") else ", the default,"
+        meant = {1: "'sum'", 2: "'batchmean'", None: "'batchmean'"}.get(rank, "'batchmean' on rows of shape (-1, C)")
+        unbatched = with_arguments(site.call, reduction="batchmean")
+        yield Draft(
+            site.options.anchor,
+            f"reduction 'mean'{how} divides by every element: the result is KL / {number or 'C'}, off by {by}; "
+            f"use reduction={meant}",
+            kl_claim(
+                site,
+                "value * C = KL",
+                Effect.RATIO,
+                unbatched if rank == 2 else per_row(site.call, site.class_dim),
+                Divisor.ROWS,
+                None if classes is None else ONE / classes,
+            ),
+        )
+
+
+def _multiplied_by_classes(site: LossSite) -> bool:
+    for use in site.uses():
+        if use.name == "mul":
+            for slot in ("input", "other"):
+                count = site.inference.argument(use, slot).count
+                named = counts_classes(use.arguments[slot].anchor.text) if slot in use.arguments else False
+                if named or (count is not None and count == site.classes):
+                    return True
+    return False

@@ -1,0 +1,131 @@
+"""KL301: KL and cross entropy minus entropy are compared, and divide by different counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from klint.finding import Severity
+from klint.rules.base import Draft, Rule
+from klint.rules.claims import Divisor, Effect
+from klint.rules.rewrite import kl_claim, per_row, with_arguments
+from klint.torch_model.count import ONE, Count
+from klint.torch_model.facts import Distribution, Facts
+from klint.torch_model.sites import ComparisonSite, LossSite
+
+
+class KlVsCeDivisors(Rule[ComparisonSite]):
+    """KL is compared with cross entropy minus entropy, but the two divide by different counts.
+
+    ## What it does
+
+    Follows both values of a subtraction, of `==`, `allclose` and the like, and values that are printed or returned side by side. Finds
+    those that are the same sum over classes and positions, divided by different counts.
+
+    ## Why it is wrong
+
+    CE(x, P) - H(P) = KL(P || softmax x) holds only if both sides divide by the same count. `kl_div` divides by all elements
+    (`'mean'`), by `input.size(0)` (`'batchmean'`) or by nothing (`'sum'`); `cross_entropy` with `'mean'` divides by
+    the number of rows. Where the counts differ, so do the numbers, by exactly their ratio, although both formulas are right.
+
+    ## Example
+
+    ```python
+    import torch
+    import torch.nn.functional as F
+
+    x, y = torch.randn(8, 10), torch.randn(8, 10)
+    p = F.softmax(y, dim=1)
+    kl = F.kl_div(F.log_softmax(x, dim=1), p, reduction="sum")
+    print(kl, F.cross_entropy(x, p) - F.cross_entropy(y, p))
+    ```
+
+    ## Use instead
+
+    ```python
+    import torch
+    import torch.nn.functional as F
+
+    x, y = torch.randn(8, 10), torch.randn(8, 10)
+    p = F.softmax(y, dim=1)
+    kl = F.kl_div(F.log_softmax(x, dim=1), p, reduction="batchmean")
+    print(kl, F.cross_entropy(x, p) - F.cross_entropy(y, p))
+    ```
+
+    ## References
+
+    - [torch.nn.functional.kl_div](https://pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html)
+    - [torch.nn.functional.cross_entropy](https://pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html)
+    """
+
+    code = "KL301"
+    name = "kl-vs-ce-divisors"
+    summary = "KL and cross entropy minus entropy divide by different counts"
+    severity = Severity.ERROR
+    site = ComparisonSite
+
+    def check(self, site: ComparisonSite) -> Iterator[Draft]:
+        """Both sides are the same terms up to one factor, which is not 1."""
+        left, right = site.sides
+        if _is_kl(left) == _is_kl(right):
+            return
+        kl, other, node = (left, right, site.right) if _is_kl(left) else (right, left, site.left)
+        ratio = _ratio(kl, other)
+        if ratio is None or ratio == ONE or kl.loss is None or not _is_definite(ratio):
+            return
+        call = kl.loss.call
+        loss_site = LossSite(call, site.inference, {})
+        divisor, rows = ONE / _weight(kl), ONE / _weight(other)
+        total = rows == ONE
+        yield Draft(
+            call.anchor,
+            f"KL divides by {divisor}, cross entropy minus entropy by {rows}: this value is {ratio} times the other; "
+            f"use {_use(loss_site, total)}",
+            kl_claim(
+                loss_site,
+                f"KL = {ratio} * (CE - entropy)",
+                Effect.RATIO,
+                with_arguments(call, reduction="sum") if total else per_row(call, loss_site.class_dim),
+                Divisor.ONE if total else Divisor.ROWS,
+                ratio,
+                node,
+            ),
+            related=((node.anchor, "compared with cross entropy minus entropy"), (site.place.anchor, "side by side")),
+        )
+
+
+def _is_kl(facts: Facts) -> bool:
+    return facts.loss is not None and facts.loss.call.name == "kl_div"
+
+
+def _weights(facts: Facts) -> dict[tuple[Distribution, Distribution], Count] | None:
+    if not facts.terms or facts.rank != 0:
+        return None
+    weights = {(term.target, term.input): term.weight for term in facts.terms}
+    return weights if len(weights) == len(facts.terms) else None
+
+
+def _ratio(left: Facts, right: Facts) -> Count | None:
+    """The one factor between all terms of both sides; None where there is no such factor."""
+    first, second = _weights(left), _weights(right)
+    if first is None or second is None or first.keys() != second.keys() or len(first) < 2:
+        return None
+    ratios = {first[key] / second[key] for key in first}
+    return ratios.pop() if len(ratios) == 1 else None
+
+
+def _is_definite(ratio: Count) -> bool:
+    """Whether a ratio cannot happen to be 1: a number, or sizes that all push the same way."""
+    return ratio.is_number or len({power > 0 for _, power in ratio.powers}) == 1
+
+
+def _weight(facts: Facts) -> Count:
+    """What every pointwise term is multiplied by, without its sign."""
+    weight = facts.terms[0].weight if facts.terms else ONE
+    return Count(abs(weight.factor), weight.powers)
+
+
+def _use(site: LossSite, total: bool) -> str:
+    if total or site.input.facts.rank == 1:
+        return "reduction='sum'"
+    return "reduction='batchmean'" if site.input.facts.rank in (2, None) else "reduction='none' with .sum(-1).mean()"
+

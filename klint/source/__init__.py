@@ -1,0 +1,1 @@
+"""Where code comes from, and how its lines map back to the user's file."""

@@ -1,0 +1,232 @@
+"""Which files a run is about: directories walked for Python files, files as named, and standard input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from klint.source.python import SourceError, decode_source, read_source
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+STDIN = "-"
+SUFFIXES = (".py", ".pyi")
+NOT_PYTHON = (".ipynb", ".md", ".rst", ".txt")
+EXCLUDED_DIRECTORIES = frozenset(
+    ".bzr .direnv .eggs .git .git-rewrite .hg .hypothesis .ipynb_checkpoints .mypy_cache .nox .pants.d .pyenv"
+    " .pytest_cache .pytype .ruff_cache .svn .tox .venv .vscode __pycache__ __pypackages__ _build buck-out build dist"
+    " node_modules site-packages venv".split()
+)
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file to lint: its name as output spells it, and where it is (None: standard input)."""
+
+    filename: str
+    path: Path | None
+
+    def read(self) -> str | SourceError:
+        """The text of the file, or why there is none."""
+        if self.path is None:
+            return decode_source(sys.stdin.buffer.read(), self.filename)
+        return read_source(self.path, self.filename)
+
+
+@dataclass
+class Discovery:
+    """The files of a run, sorted and each once, and the paths that could not be followed."""
+
+    files: list[SourceFile] = field(default_factory=list)
+    errors: list[SourceError] = field(default_factory=list)
+
+
+def discover(
+    paths: Iterable[str | Path],
+    exclude: Sequence[str] = (),
+    force_exclude: bool = False,
+    stdin_filename: str | None = None,
+) -> Discovery:
+    """Find the Python files at ``paths``.
+
+    Directories are walked, but for those that never hold a project's own code, for what ``exclude`` matches and for
+    what ``.gitignore`` files name. What is named is taken, unless ``force_exclude`` holds it to the same exclusions.
+    """
+    excluded = _Excluded(exclude)
+    found = Discovery()
+    named: list[Path] = []
+    for path in map(Path, paths):
+        if str(path) == STDIN:
+            if not (force_exclude and stdin_filename and excluded.names(_absolute(stdin_filename))):
+                found.files.append(SourceFile(display_name(stdin_filename) if stdin_filename else STDIN, None))
+            continue
+        path = _absolute(path)
+        if force_exclude and excluded.names(path):
+            continue
+        try:
+            if not path.exists():
+                found.errors.append(SourceError(display_name(path), 0, 0, "no such file or directory"))
+            elif path.is_dir():
+                named.extend(_walk(path, excluded, found.errors))
+            elif path.suffix in NOT_PYTHON:
+                found.errors.append(
+                    SourceError(display_name(path), 0, 0, f"cannot be linted: {path.suffix} is not Python")
+                )
+            else:
+                named.append(path)
+        except (OSError, ValueError) as error:  # a name that is too long, a directory on the way that is closed, a NUL
+            found.errors.append(_unreadable(path, error))
+    found.files.extend(SourceFile(display_name(path), path) for path in _distinct(named))
+    found.files = sorted(set(found.files), key=lambda file: file.filename)
+    found.errors = sorted(set(found.errors), key=str)
+    return found
+
+
+def display_name(path: str | Path) -> str:
+    """A path as output spells it, however it was given: from the working directory, where it is inside."""
+    absolute = _absolute(path)
+    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
+
+
+def _absolute(path: str | Path) -> Path:
+    """The path without ``.`` and ``..``; links are left alone, since they are names that the user knows."""
+    return Path(os.path.abspath(path))
+
+
+def _distinct(paths: Iterable[Path]) -> Iterator[Path]:
+    """Each file once; where links lead to it too, under its own name."""
+    by_file: dict[str, tuple[bool, Path]] = {}
+    for path in paths:
+        real = os.path.realpath(path)
+        candidate = (real != str(path), path)
+        by_file[real] = min(by_file.get(real, candidate), candidate)
+    return (path for _, path in by_file.values())
+
+
+def _walk(root: Path, excluded: _Excluded, errors: list[SourceError]) -> Iterator[Path]:
+    """The Python files below a directory. Links to directories are not followed, so that loops cannot arise."""
+    stack = [(root, _ignores_above(root))]
+    while stack:
+        directory, ignores = stack.pop()
+        try:
+            with os.scandir(directory) as scan:
+                entries = list(scan)
+        except OSError as error:
+            errors.append(_unreadable(directory, error))
+            continue
+        if any(entry.name == ".gitignore" for entry in entries):
+            ignores = (_Ignore.read(directory), *ignores)
+        for entry in entries:
+            path = directory / entry.name
+            is_directory = entry.is_dir(follow_symlinks=False)
+            if is_directory and entry.name in EXCLUDED_DIRECTORIES:
+                continue
+            if not is_directory and not (path.suffix in SUFFIXES and _is_file(entry)):
+                continue
+            if excluded.matches(path, is_directory, root) or _is_ignored(path, is_directory, ignores):
+                continue
+            if is_directory:
+                stack.append((path, ignores))
+            else:
+                yield path
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file: sockets and broken links are not; where that cannot be told, reading will say why."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return True
+
+
+def _unreadable(path: Path, error: Exception) -> SourceError:
+    return SourceError(display_name(path), 0, 0, f"cannot be read: {getattr(error, 'strerror', None) or error}")
+
+
+class _Excluded:
+    """The user's patterns, matched from the working directory, and the directories that are always excluded."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._home = Path.cwd()
+        self._spec = _spec(self._pattern(pattern) for pattern in patterns)
+
+    def _pattern(self, pattern: str) -> str:
+        if Path(pattern).is_absolute() and Path(pattern).is_relative_to(self._home):
+            return f"/{Path(pattern).relative_to(self._home).as_posix()}"
+        return pattern.removeprefix("./")
+
+    def matches(self, path: Path, is_directory: bool, root: Path) -> bool:
+        """Whether the patterns exclude a path found below ``root``."""
+        home = self._home if path.is_relative_to(self._home) else root
+        return bool(self._spec.match_file(_relative(path, home, is_directory)))
+
+    def names(self, path: Path) -> bool:
+        """Whether a path that the user named is excluded, by itself or with a directory above it."""
+        home = self._home if path.is_relative_to(self._home) else path.parent
+        parts = path.relative_to(home).parts
+        directories = parts if path.is_dir() else parts[:-1]
+        return not EXCLUDED_DIRECTORIES.isdisjoint(directories) or self.matches(path, path.is_dir(), path.parent)
+
+
+@dataclass(frozen=True)
+class _Ignore:
+    """One ``.gitignore`` file."""
+
+    directory: Path
+    spec: GitIgnoreSpec
+
+    @classmethod
+    def read(cls, directory: Path) -> _Ignore:
+        try:
+            lines = (directory / ".gitignore").read_text("utf-8", errors="replace").splitlines()
+        except OSError:
+            lines = []
+        return cls(directory, _spec(lines))
+
+    def decides(self, path: Path, is_directory: bool) -> bool | None:
+        """True: ignore it; False: do not, whatever the files above say; None: no opinion."""
+        return self.spec.check_file(_relative(path, self.directory, is_directory)).include
+
+
+def _spec(patterns: Iterable[str]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec  # only runs that walk directories pay for it
+
+    valid = []
+    for pattern in patterns:
+        try:
+            GitIgnoreSpec.from_lines([pattern])
+        except ValueError:  # git passes over patterns that mean nothing, and so do we
+            continue
+        valid.append(pattern)
+    return GitIgnoreSpec.from_lines(valid)
+
+
+def _relative(path: Path, home: Path, is_directory: bool) -> str:
+    return path.relative_to(home).as_posix() + "/" * is_directory
+
+
+def _is_ignored(path: Path, is_directory: bool, ignores: Sequence[_Ignore]) -> bool:
+    """The nearest ``.gitignore`` that has an opinion decides."""
+    opinions = (ignore.decides(path, is_directory) for ignore in ignores)
+    return next((opinion for opinion in opinions if opinion is not None), False)
+
+
+def _ignores_above(root: Path) -> tuple[_Ignore, ...]:
+    """The ``.gitignore`` files above ``root`` in its repository; none if they ignore ``root``: the user names it."""
+    directories: list[Path] = []
+    for directory in () if (root / ".git").exists() else root.parents:
+        directories.append(directory)
+        if (directory / ".git").exists():
+            ignores = tuple(_Ignore.read(above) for above in directories)
+            inside = (root, *directories[:-1])
+            return () if any(_is_ignored(path, True, _above(path, ignores)) for path in inside) else ignores
+    return ()
+
+
+def _above(path: Path, ignores: Sequence[_Ignore]) -> list[_Ignore]:
+    return [ignore for ignore in ignores if ignore.directory != path and path.is_relative_to(ignore.directory)]

@@ -1,0 +1,167 @@
+"""Python text: decoding, parsing statement by statement where need be, and positions as people count them."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+import warnings
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from klint.finding import Location
+
+
+@dataclass(frozen=True)
+class SourceError:
+    """Why a file, or a statement of it, could not be read: one line for the user, with its position.
+
+    ``row`` and ``column`` are 1-based; both are 0 when the file as a whole could not be read.
+    """
+
+    filename: str
+    row: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.filename}:{self.row}:{self.column}" if self.row else self.filename
+        return f"{place}: {self.message}"
+
+
+@dataclass
+class SourceUnit:
+    """One module of Python: its name as the user spelled it, its text, its tree, and what of it did not parse."""
+
+    filename: str
+    text: str
+    tree: ast.Module
+    errors: list[SourceError] = field(default_factory=list)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The physical lines as ``ast`` counts them (split at newlines only, so that form feeds stay in their line)."""
+        return io.StringIO(self.text).readlines()
+
+    def location(self, node: ast.AST) -> Location:
+        """The place of a tree node. ``ast`` counts columns in UTF-8 bytes; people count characters."""
+        row, end_row = getattr(node, "lineno", 1), getattr(node, "end_lineno", None) or 1
+        return Location(
+            self.filename,
+            row,
+            self._column(row, getattr(node, "col_offset", 0)),
+            end_row,
+            self._column(end_row, getattr(node, "end_col_offset", None) or 0),
+        )
+
+    def segment(self, node: ast.AST) -> str:
+        """The source text of a tree node on one line."""
+        place = self.location(node)
+        if place.row == place.end_row:
+            return self.lines[place.row - 1][place.column - 1 : place.end_column - 1]
+        rows = self.lines[place.row - 1 : place.end_row]
+        rows[-1] = rows[-1][: place.end_column - 1]
+        rows[0] = rows[0][place.column - 1 :]
+        return " ".join(" ".join(rows).split())
+
+    def _column(self, row: int, offset: int) -> int:
+        if row > len(self.lines):
+            return offset + 1
+        line = self.lines[row - 1]
+        if line.isascii():
+            return offset + 1
+        return len(line.encode()[:offset].decode(errors="replace")) + 1
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """Where a value was written: a tree node in its unit."""
+
+    unit: SourceUnit
+    tree: ast.AST
+
+    @property
+    def location(self) -> Location:
+        """The place in the user's file."""
+        return self.unit.location(self.tree)
+
+    @property
+    def text(self) -> str:
+        """The source text, on one line."""
+        return self.unit.segment(self.tree)
+
+
+def read_source(path: Path, filename: str) -> str | SourceError:
+    """The text of a Python file with universal newlines, decoded as Python would (BOM, coding line, else UTF-8)."""
+    try:
+        return decode_source(path.read_bytes(), filename)
+    except OSError as error:
+        return SourceError(filename, 0, 0, f"cannot be read: {error.strerror or error}")
+
+
+def decode_source(data: bytes, filename: str) -> str | SourceError:
+    """Decode a module's bytes as Python would; the error names the position of the first bad byte."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except SyntaxError as error:
+        return SourceError(filename, 1, 1, f"syntax error: {error.msg}")
+    try:
+        text = data.decode(encoding)
+    except (UnicodeDecodeError, LookupError) as error:
+        if not isinstance(error, UnicodeDecodeError):
+            return SourceError(filename, 1, 1, f"syntax error: {error}")
+        before = data[: error.start]
+        row = before.count(b"\n") + 1
+        column = len(before[before.rfind(b"\n") + 1 :].decode(encoding, errors="replace")) + 1
+        return SourceError(filename, row, column, f"is not valid {encoding}: save it as UTF-8 or declare its encoding")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def parse_source(text: str, filename: str) -> SourceUnit:
+    """Parse a module. A syntax error costs the top-level statement that it stands in; the rest is parsed all the same."""
+    whole = _parse(text, filename)
+    if isinstance(whole, ast.Module):
+        return SourceUnit(filename, text, whole)
+    unit = SourceUnit(filename, text, ast.Module(body=[], type_ignores=[]), [whole])
+    if "\0" in text:
+        return unit
+    for first_row, chunk in _top_level_statements(text):
+        tree = _parse(chunk, filename)
+        if isinstance(tree, ast.Module):
+            ast.increment_lineno(tree, first_row - 1)
+            unit.tree.body.extend(tree.body)
+    return unit
+
+
+def _parse(text: str, filename: str) -> ast.Module | SourceError:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes and the like are other linters' business
+            return ast.parse(text)
+    except SyntaxError as error:
+        column = error.offset if error.offset and error.offset > 0 else 1
+        return SourceError(filename, error.lineno or 1, column, f"syntax error: {error.msg}")
+    except ValueError as error:  # NUL bytes, before Python 3.12
+        row = text[: text.find("\0")].count("\n") + 1
+        return SourceError(filename, row, 1, f"syntax error: {error}")
+    except (RecursionError, MemoryError):
+        return SourceError(filename, 1, 1, "is nested too deeply to be parsed")
+
+
+def _top_level_statements(text: str) -> list[tuple[int, str]]:
+    """Cut a module that does not parse into pieces that start at column 1, each with its first row.
+
+    Lines that continue the piece before them (``else:``, a closing bracket, a decorated definition) stay with it.
+    """
+    pieces: list[tuple[int, list[str]]] = []
+    decorated = False
+    for row, line in enumerate(io.StringIO(text), start=1):
+        starts = bool(line.strip()) and not line[0].isspace() and line[0] not in ")]}#"
+        continues = line.startswith(("else:", "else ", "elif ", "except", "finally:", "finally "))
+        if not pieces or (starts and not continues and not decorated):
+            pieces.append((row, []))
+        if starts:
+            decorated = line.startswith("@")
+        pieces[-1][1].append(line)
+    return [(row, "".join(lines)) for row, lines in pieces]

@@ -1,0 +1,33 @@
+"""What a name says of a value, where nothing else is known. A name never beats the data flow."""
+
+from __future__ import annotations
+
+from klint.torch_model.facts import Space
+
+_LAST_WORD = {
+    "logits": Space.SCORES,
+    "logit": Space.SCORES,
+    "probs": Space.PROBABILITIES,
+    "probabilities": Space.PROBABILITIES,
+    "logprobs": Space.LOG_PROBABILITIES,
+}
+_LAST_WORDS = {
+    ("log", "probs"): Space.LOG_PROBABILITIES,
+    ("log", "probabilities"): Space.LOG_PROBABILITIES,
+}
+
+
+def space_of_name(name: str) -> Space:
+    """The space that a variable or attribute claims by its last word: ``student_logits``, ``outputs.logits``, ``log_probs``."""
+    words = tuple(name.rpartition(".")[2].lower().strip("_").split("_"))
+    if words[-2:] in _LAST_WORDS:
+        return _LAST_WORDS[words[-2:]]
+    return _LAST_WORD.get(words[-1], Space.UNKNOWN)
+
+
+_CLASS_WORDS = frozenset("class classes nclasses label labels vocab categories outputs".split())
+
+
+def counts_classes(name: str) -> bool:
+    """Whether a factor is named like a number of classes: ``num_classes``, ``self.vocab_size``."""
+    return bool(_CLASS_WORDS & set(name.rpartition(".")[2].lower().split("_")))

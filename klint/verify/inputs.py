@@ -1,0 +1,211 @@
+"""Values for what the code leaves free: tensors made up from how they are used, of shapes with which the site runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import Any
+
+import torch
+
+from klint.torch_model.facts import Space
+from klint.verify.plan import Leaf, Plan
+from klint.verify.uses import Use
+
+Shape = tuple[int, ...]
+
+RANKS = (2, 3, 4, 1)
+"""The order in which ranks are tried: a batch of distributions first; code that means more dims fails at fewer."""
+
+MAX_ATTEMPTS = 400
+_MORE_SIZES = (5, 11, 13, 17)
+_MAX_CODE_SIZES = 6
+_SIZE_SLOTS = frozenset({"shape", "size"})
+_FIXED: Mapping[str, bool | float | str | None] = {
+    "dim0": 0,
+    "dim1": 1,
+    "dtype": None,
+    "end_dim": -1,
+    "eps": 1e-8,
+    "fill_value": 1.0,
+    "ignore_index": -100,
+    "index": 0,
+    "keepdim": False,
+    "label_smoothing": 0.1,
+    "log_target": False,
+    "low": 0,
+    "max": 1.0,
+    "min": 1e-8,
+    "reduce": None,
+    "reduction": "mean",
+    "requires_grad": False,
+    "size_average": None,
+    "start": None,
+    "start_dim": 0,
+    "step": None,
+    "stop": None,
+}
+"""What an argument that is not a tensor is taken to be; any other is the number 2."""
+
+_WORDS = {
+    Space.PROBABILITIES: "probabilities",
+    Space.LOG_PROBABILITIES: "log-probabilities",
+    Space.ELEMENTWISE: "uniform numbers between 0 and 1",
+    Space.LOG_ELEMENTWISE: "logs of uniform numbers between 0 and 1",
+}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A choice of sizes: the class count, and for each leaf its shape, or None where it is a Python value."""
+
+    classes: int
+    shapes: tuple[Shape | None, ...]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Makes up the leaves of a plan, given the use of every register. The same seed gives the same numbers everywhere."""
+
+    plan: Plan
+    uses: Sequence[Use | None]
+    batch: int
+    classes: int
+    seed: int
+    dtype: str
+    device: str
+
+    def attempts(self) -> Iterator[Attempt]:
+        """Sizes to try, the likeliest first: one rank for all leaves, then one and two leaves of other shapes."""
+        seen: set[Attempt] = set()
+        for attempt in self._attempts():
+            if attempt not in seen:
+                seen.add(attempt)
+                yield attempt
+            if len(seen) == MAX_ATTEMPTS:
+                return
+
+    def draw(self, attempt: Attempt) -> dict[int, Any]:
+        """The leaves by register. Floating tensors require a gradient."""
+        return {
+            leaf.register: self._python_value(self._use(leaf), attempt.classes)
+            if shape is None
+            else self._tensor(self._use(leaf), shape, attempt.classes, self.seed * 1_000_003 + index)
+            for index, (leaf, shape) in enumerate(zip(self.plan.leaves, attempt.shapes, strict=True))
+        }
+
+    def describe(self, attempt: Attempt) -> list[str]:
+        """The leaves in words: ``logits is a (7, 10) normal draw``."""
+        return [
+            f"{leaf.name} is {self._words(self._use(leaf), shape, attempt.classes)}"
+            for leaf, shape in zip(self.plan.leaves, attempt.shapes, strict=True)
+        ]
+
+    def class_dim(self, use: Use | None = None) -> int:
+        """The dim that runs over classes, as the use or else the claim counts it; the last where neither says."""
+        for dim in (None if use is None else use.dim, self.plan.input.dim, self.plan.target.dim):
+            if dim is not None:
+                return dim
+        return -1
+
+    def _attempts(self) -> Iterator[Attempt]:
+        if not self.plan.leaves:
+            yield Attempt(self.classes, ())
+            return
+        class_counts = (self.classes, *self._code_sizes())
+        for classes, rank in product(class_counts, RANKS):
+            yield Attempt(classes, self._base(rank, classes))
+        for changes in (1, 2):
+            for classes, rank in product(class_counts, RANKS):
+                base = self._base(rank, classes)
+                for changed in combinations(range(len(base)), changes):
+                    others = (self._others(self.plan.leaves[index], classes) for index in changed)
+                    for replacement in product(*others):
+                        new = dict(zip(changed, replacement, strict=True))
+                        yield Attempt(classes, tuple(new.get(index, shape) for index, shape in enumerate(base)))
+
+    def _base(self, rank: int, classes: int) -> tuple[Shape | None, ...]:
+        return tuple(self._leaf_shape(leaf, rank, classes) for leaf in self.plan.leaves)
+
+    def _others(self, leaf: Leaf, classes: int) -> list[Shape]:
+        """Shapes that a single leaf may have beside its fellows: other ranks, a prior, a column, a square, one number."""
+        use = self._use(leaf)
+        shapes = [self._shape(use, rank, classes) for rank in RANKS]
+        return [*shapes, (classes,), (classes, classes), (1, classes), (self.batch, 1), ()]
+
+    def _leaf_shape(self, leaf: Leaf, rank: int, classes: int) -> Shape | None:
+        use = self._use(leaf)
+        if use is not None and use.slot:
+            return (classes,) if use.slot in ("weight", "pos_weight") else None
+        sizes = list(self._shape(use, leaf.rank or rank, classes))
+        for dim, size in leaf.sizes:
+            if -len(sizes) <= dim < len(sizes):
+                sizes[dim] = size
+        return tuple(sizes)
+
+    def _shape(self, use: Use | None, rank: int, classes: int) -> Shape:
+        """``classes`` at the class dim, the batch first of the rest; class indices lack the class dim."""
+        dim = self.class_dim(use)
+        at = dim % rank if -rank <= dim < rank else rank - 1
+        rest = [self.batch, *(size for size in _MORE_SIZES if size not in (self.batch, classes))][: rank - 1]
+        if use is not None and use.space is Space.INDICES:
+            return tuple(rest)
+        return (*rest[:at], classes, *rest[at:])
+
+    def _code_sizes(self) -> list[int]:
+        """Sizes that the code spells out, which the class count may have to match."""
+        steps = self.plan.steps
+        named = {
+            register
+            for step in steps
+            for slot, register in step.arguments
+            if step.kind == "sequence" or slot in ("num_classes", "stop")
+        }
+        hinted = {size for leaf in self.plan.leaves for _, size in leaf.sizes}
+        spelled = {value for at in named if isinstance(value := steps[at].value, int) and 1 < value <= 4096}
+        return sorted((hinted | spelled) - {self.classes})[:_MAX_CODE_SIZES]
+
+    def _use(self, leaf: Leaf) -> Use | None:
+        return self.uses[leaf.register]
+
+    def _python_value(self, use: Use | None, classes: int) -> Any:
+        slot = "" if use is None else use.slot
+        if slot in _SIZE_SLOTS:
+            place = use.place if use is not None else None
+            index, rank = place or (None, 2)
+            sizes = self._shape(None, rank, classes)
+            return sizes if index is None else sizes[index]
+        if slot in ("num_classes", "high"):
+            return classes
+        if slot == "dim":
+            return self.class_dim()
+        return _FIXED.get(slot, 2.0)
+
+    def _tensor(self, use: Use | None, shape: Shape, classes: int, seed: int) -> torch.Tensor:
+        generator = torch.Generator("cpu").manual_seed(seed)  # the same numbers for every device
+        space = Space.SCORES if use is None else use.space
+        if space is Space.INDICES:
+            return torch.randint(classes, shape, generator=generator, device="cpu").to(self.device)
+        if space in (Space.ELEMENTWISE, Space.LOG_ELEMENTWISE) or (use is not None and use.slot):
+            numbers = 0.05 + 0.9 * torch.rand(shape, generator=generator, dtype=torch.float64, device="cpu")
+            numbers = numbers.log() if space is Space.LOG_ELEMENTWISE else numbers
+        else:
+            numbers = torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu")
+        if space in (Space.PROBABILITIES, Space.LOG_PROBABILITIES):
+            dim = self.class_dim(use)
+            dim = dim if -numbers.dim() <= dim < numbers.dim() else -1
+            weights = numbers.exp()
+            numbers = weights / weights.sum(dim, keepdim=True)
+            numbers = numbers.log() if space is Space.LOG_PROBABILITIES else numbers
+        return numbers.to(self.device, getattr(torch, self.dtype)).requires_grad_()
+
+    def _words(self, use: Use | None, shape: Shape | None, classes: int) -> str:
+        if shape is None:
+            return repr(self._python_value(use, classes))
+        space = Space.SCORES if use is None else use.space
+        if space is Space.INDICES:
+            return f"{shape} class indices below {classes}"
+        if use is not None and use.slot:
+            return f"{shape} {_WORDS[Space.ELEMENTWISE]}"
+        return f"{shape} {_WORDS[space]}" if space in _WORDS else f"a {shape} normal draw"

@@ -1,0 +1,176 @@
+"""What verify found out, for people and for programs."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from klint import __version__
+from klint.verify.judge import as_fraction
+from klint.verify.protocol import Run
+from klint.verify.results import Result, Verdict, VerifyReport
+
+_STYLES = {Verdict.CONFIRMED: "bold red", Verdict.REFUTED: "bold yellow", Verdict.INCONCLUSIVE: "bold blue"}
+_WIDTH = 120
+
+
+def render_text(report: VerifyReport, colour: bool = False, width: int = _WIDTH) -> str:
+    """The report as text: a block for each finding, a summary, and what was not checked. Ends with a newline."""
+    output = io.StringIO()
+    console = Console(
+        file=output, width=width, force_terminal=colour, no_color=not colour, highlight=False, legacy_windows=False
+    )
+    for result in report.results:
+        _print_result(console, result)
+    console.print(_summary_line(report), soft_wrap=True)
+    if report.environment:
+        console.print(_environment_line(report.environment), soft_wrap=True)
+    if report.not_checked:
+        console.print(f"Not checked: {'; '.join(report.not_checked)}.", soft_wrap=True, markup=False)
+    return "".join(f"{line.rstrip()}\n" for line in output.getvalue().splitlines())
+
+
+def to_json(report: VerifyReport) -> dict[str, Any]:
+    """The report as plain data; numbers that JSON lacks are the strings ``NaN``, ``Infinity`` and ``-Infinity``."""
+    return {
+        "findings": [_result_to_json(result) for result in report.results],
+        "summary": {
+            "findings": len(report.results),
+            "confirmed": len(report.confirmed),
+            "refuted": len(report.refuted),
+            "inconclusive": len(report.inconclusive),
+            "errors": len(report.errors),
+            "not_checked": list(report.not_checked),
+        },
+        "environment": {"klint": __version__, **report.environment},
+    }
+
+
+def _result_to_json(result: Result) -> dict[str, Any]:
+    return {
+        **result.finding.to_json(),
+        "verdict": result.verdict.value,
+        "reason": result.reason,
+        "assumptions": list(result.assumptions),
+        "runs": [_run_to_json(run) for run in result.runs],
+    }
+
+
+def _run_to_json(run: Run) -> dict[str, Any]:
+    return {
+        "device": run.device,
+        "dtype": run.dtype,
+        "sizes": dict(run.sizes),
+        "as_written": _json_number(run.as_written),
+        "expected": _json_number(run.expected),
+        "fixed": _json_number(run.fixed),
+        "counterpart": _json_number(run.counterpart),
+        "ratio": _json_number(run.ratio),
+        "gap": _json_number(run.gap),
+        "grad_ratio": _json_number(run.grad_ratio),
+    }
+
+
+def _json_number(value: float | None) -> float | str | None:
+    if value is None or math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _print_result(console: Console, result: Result) -> None:
+    finding = result.finding
+    place = finding.location
+    console.print(
+        Text.assemble(
+            (f"{place.filename}:{place.row}:{place.column}:", "bold"),
+            " ",
+            (finding.code, "bold red"),
+            f" {finding.message}",
+        ),
+        soft_wrap=True,
+    )
+    if result.runs:
+        console.print(Padding(_table(result.runs), (0, 0, 0, 2)))
+    verdict = Text.assemble((result.verdict.value, _STYLES[result.verdict]), f": {result.reason}")
+    console.print(Padding(verdict, (0, 0, 0, 2)))
+    if result.assumptions:
+        console.print(Padding(Text(f"assuming that {'; '.join(result.assumptions)}"), (0, 0, 0, 2)))
+    console.print()
+
+
+def _table(runs: tuple[Run, ...]) -> Table:
+    """One row a run; a column that no run fills is left out."""
+    columns: list[tuple[str, list[str]]] = [
+        ("device", [run.device for run in runs]),
+        ("dtype", [run.dtype for run in runs]),
+        ("sizes", [_sizes(run.sizes) for run in runs]),
+        ("as written", [_number(run.as_written) for run in runs]),
+        ("expected", [_number(run.expected) for run in runs]),
+        ("fixed", [_number(run.fixed) for run in runs]),
+        ("other side", [_number(run.counterpart) for run in runs]),
+        ("ratio", [_ratio(run.ratio) for run in runs]),
+        ("gradient ratio", [_ratio(run.grad_ratio) for run in runs]),
+    ]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    filled = [(name, cells) for name, cells in columns if any(cells)]
+    for name, _ in filled:
+        left = name in ("device", "dtype", "sizes")
+        table.add_column(name, justify="left" if left else "right", overflow="fold")
+    for row in zip(*(cells for _, cells in filled), strict=True):
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _sizes(sizes: Mapping[str, Any]) -> str:
+    shapes = [_shape(sizes["input"])]
+    if sizes["target"] != sizes["input"]:
+        shapes.append(_shape(sizes["target"]))
+    gap = f", gap {sizes['score_gap']:g}" if "score_gap" in sizes else ""
+    return " and ".join(shapes) + gap
+
+
+def _shape(sizes: list[int]) -> str:
+    return f"({', '.join(map(str, sizes))}{',' if len(sizes) == 1 else ''})"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.5g}"
+
+
+def _ratio(value: float | None) -> str:
+    """A ratio, also as a fraction where it is a simple one: ``0.25 = 1/4``."""
+    if value is None or not math.isfinite(value):
+        return ""
+    fraction = as_fraction(value)
+    return f"{value:.4g}" if fraction is None else f"{float(fraction):.4g} = {fraction}"
+
+
+def _summary_line(report: VerifyReport) -> Text:
+    count = len(report.results)
+    if not count:
+        return Text("No findings to verify.")
+    parts = [
+        (f"{len(results)} {verdict.value}", _STYLES[verdict] if results else "")
+        for verdict, results in (
+            (Verdict.CONFIRMED, report.confirmed),
+            (Verdict.REFUTED, report.refuted),
+            (Verdict.INCONCLUSIVE, report.inconclusive),
+        )
+    ]
+    head = f"{count} finding{'' if count == 1 else 's'}: "
+    return Text.assemble(head, parts[0], ", ", parts[1], ", ", parts[2])
+
+
+def _environment_line(environment: Mapping[str, Any]) -> Text:
+    device = f" and {environment['cuda']}" if environment.get("cuda") else ""
+    network = str(environment["network"]).partition(":")[0]
+    return Text(
+        f"torch {environment['torch']} on the CPU{device}, seed {environment['seed']}; worker's network: {network}"
+    )

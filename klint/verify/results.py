@@ -1,0 +1,61 @@
+"""What verify found out: a verdict for each finding, and all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from klint.finding import Finding
+from klint.verify.protocol import Run
+
+
+class Verdict(str, Enum):
+    """``confirmed``: the gap is as claimed and the fix closes it; ``refuted``: klint was wrong; ``inconclusive``: neither shown."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finding, put to the test. ``reason`` says in words what the verdict rests on."""
+
+    finding: Finding
+    verdict: Verdict
+    reason: str
+    assumptions: tuple[str, ...] = ()
+    runs: tuple[Run, ...] = ()
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """The results in the order of the findings; ``errors`` are files that could not be linted, one line each.
+
+    ``environment`` says what the replays ran on and how they were confined, ``not_checked`` what remains open.
+    """
+
+    results: tuple[Result, ...] = ()
+    errors: tuple[str, ...] = ()
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    not_checked: tuple[str, ...] = ()
+
+    @property
+    def confirmed(self) -> tuple[Result, ...]:
+        """The findings that hold."""
+        return self._with(Verdict.CONFIRMED)
+
+    @property
+    def refuted(self) -> tuple[Result, ...]:
+        """The findings that do not."""
+        return self._with(Verdict.REFUTED)
+
+    @property
+    def inconclusive(self) -> tuple[Result, ...]:
+        """The findings about which nothing was shown."""
+        return self._with(Verdict.INCONCLUSIVE)
+
+    def _with(self, verdict: Verdict) -> tuple[Result, ...]:
+        return tuple(result for result in self.results if result.verdict is verdict)

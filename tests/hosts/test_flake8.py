@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from klint import __version__
+from klint.hosts.flake8 import Plugin
+from klint.linter import lint_source
+
+SOURCE = """\
+import torch.nn.functional as F
+
+
+def loss(x, y):
+    return "損失", F.kl_div(F.softmax(x, dim=1), F.softmax(y, dim=1), reduction="sum")
+"""
+
+
+def flake8(*args: str, cwd, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-X", "utf8", "-m", "flake8", "--isolated", "--jobs=1", *args]
+    return subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, encoding="utf-8", check=False)
+
+
+def run(source: str) -> list[tuple[int, int, str]]:
+    plugin = Plugin(ast.parse(source), "a.py", source.splitlines(keepends=True))
+    return [(row, column, message) for row, column, message, _ in plugin.run()]
+
+
+def test_flake8_lists_it(tmp_path):
+    assert f"klint: {__version__}" in flake8("--version", cwd=tmp_path).stdout
+
+
+def test_shows_what_klint_shows(tmp_path):
+    (tmp_path / "a.py").write_text(SOURCE, encoding="utf-8")
+    (finding,) = lint_source(SOURCE, "a.py").findings
+    result = flake8("--select=KL", "a.py", cwd=tmp_path)
+    assert (result.stdout, result.stderr) == (f"a.py:5:18: KL101 {finding.message}\n", "")
+    assert (finding.location.row, finding.location.column) == (5, 18)
+
+
+def test_works_through_stdin(tmp_path):
+    result = flake8("--select=KL", "--stdin-display-name=b.py", "-", cwd=tmp_path, stdin=SOURCE)
+    assert result.stdout.startswith("b.py:5:18: KL101 ")
+
+
+@pytest.mark.parametrize(
+    "option", ["--ignore=KL1", "--per-file-ignores=a.py:KL101", "--select=E"], ids=["ignore", "per file", "select"]
+)
+def test_flake8_selects(tmp_path, option):
+    (tmp_path / "a.py").write_text(SOURCE, encoding="utf-8")
+    assert "KL101" in flake8("a.py", cwd=tmp_path).stdout
+    assert "KL101" not in flake8(option, "a.py", cwd=tmp_path).stdout
+
+
+def test_a_byte_order_mark_moves_no_column(tmp_path):
+    (tmp_path / "a.py").write_text(SOURCE, encoding="utf-8-sig")
+    assert flake8("--select=KL", "a.py", cwd=tmp_path).stdout.startswith("a.py:5:18: ")
+
+
+def test_rows_start_at_1_and_columns_at_0():
+    assert [(row, column) for row, column, _ in run(SOURCE)] == [(5, 17)]
+
+
+def test_noqa_is_left_to_flake8():
+    assert len(run(SOURCE.replace('"sum")', '"sum")  # noqa'))) == 1
+
+
+def test_files_without_a_loss_are_not_looked_at(monkeypatch):
+    monkeypatch.setattr("klint.hosts.flake8.diagnose", lambda *_: pytest.fail("it looked"))
+    assert run("import torch\n") == []
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), RecursionError("too\ndeep")], ids=["bug", "recursion"])
+def test_an_error_of_its_own_is_one_line_on_stderr(monkeypatch, capsys, error):
+    def diagnose(*_):
+        raise error
+
+    monkeypatch.setattr("klint.hosts.flake8.diagnose", diagnose)
+    assert run(SOURCE) == []
+    err = capsys.readouterr().err
+    assert err.startswith("a.py: internal error")
+    assert err.count("\n") == 1
+
+
+def test_imports_nothing_heavy():
+    code = "import sys, klint.hosts.flake8; print(*{'torch', 'libcst', 'rich', 'pathspec', 'click'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+
+
+def test_opt_in_rules_are_off_by_default():
+    ignored = []
+
+    class Manager:
+        extend_default_ignore = staticmethod(ignored.extend)
+
+    Plugin.add_options(Manager())
+    assert all(code.startswith("KL9") for code in ignored)

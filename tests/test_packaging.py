@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import re
+import shlex
+from importlib.metadata import entry_points, requires, version
+from pathlib import Path
+
+import pytest
+
+import klint
+from klint.rules import RULES
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_installed_version_is_that_of_the_package():
+    assert version("klint") == klint.__version__
+
+
+@pytest.mark.parametrize(("group", "name"), [("console_scripts", "klint"), ("flake8.extension", "KL")])
+def test_entry_points_lead_somewhere(group, name):
+    (entry_point,) = entry_points(group=group, name=name)
+    assert callable(entry_point.load())
+
+
+def test_no_dependency_is_capped():
+    assert [requirement for requirement in requires("klint") if re.search(r"[<~]|==\s*\d", requirement)] == []
+
+
+def test_torch_is_an_extra():
+    torch = [requirement for requirement in requires("klint") if re.match(r"torch\b", requirement)]
+    assert torch
+    assert all("extra ==" in requirement for requirement in torch)
+
+
+def test_the_public_names_are_there():
+    assert {name for name in klint.__all__ if getattr(klint, name) is None} == set()
+    with pytest.raises(AttributeError, match="no attribute 'lint'"):
+        klint.lint  # noqa: B018
+
+
+def test_the_pre_commit_hook_is_a_command_that_works(klint):
+    hooks = (ROOT / ".pre-commit-hooks.yaml").read_text("utf-8")
+    entry = re.search(r"^  entry: klint (.*)$", hooks, re.MULTILINE)
+    Path("a.py").write_text("x = 1\n")
+    assert klint(*shlex.split(entry[1]), "a.py").status == 0
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_every_rule_is_in_the_readme_and_the_changelog(rule):
+    assert f"| {rule.code} | {rule.name} |" in (ROOT / "README.md").read_text("utf-8")
+    assert rule.code in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_the_readme_names_no_rule_that_is_not_there():
+    named = re.findall(r"^\| (KL\d+) \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert named == sorted(rule.code for rule in RULES)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from klint.graph.calls import Calls
 from klint.graph.expressions import Expressions
 from klint.graph.library import Library
-from klint.graph.relevance import relevant_definitions
 from klint.graph.nodes import Class, Function, Identities, Instance, ModuleObject, Operation, Parameter
+from klint.graph.relevance import relevant_definitions
 from klint.graph.scope import Frame, Scope
 from klint.graph.statements import Statements
 from klint.source.python import SourceUnit

@@ -22,7 +22,6 @@ from klint.graph.nodes import (
     Partial,
     Reference,
     Sequence,
-    Unknown,
 )
 from klint.graph.scope import Frame, Scope
 
@@ -337,8 +336,7 @@ class Expressions(Core):
             signature = self.library.method(name)
             if signature is None or isinstance(value, (*OBJECTS, Sequence, Dictionary, Constant)):
                 return self.call_method(value, name, arguments, keywords, tree, frame, is_open)
-            result = self.apply(signature, (value, *arguments), keywords, frame.anchor(tree), frame, is_open)
-            return result
+            return self.apply(signature, (value, *arguments), keywords, frame.anchor(tree), frame, is_open)
 
         signature = self.library.method(name)
         result = self.each(receiver, on)
@@ -445,6 +443,3 @@ def _literal_slice(index: Node) -> slice | None:
             return None
         parts.append(None if part is None else part.value)
     return slice(*parts)
-
-
-__all__ = ["Expressions", "Unknown"]

@@ -9,14 +9,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Union
+from types import EllipsisType
+from typing import TYPE_CHECKING
 
 from klint.source.python import Anchor, SourceUnit
 
 if TYPE_CHECKING:
     from klint.graph.scope import Scope
 
-Literal = Union[None, bool, int, float, complex, str, bytes, type(Ellipsis)]
+Literal = bool | int | float | complex | str | bytes | EllipsisType | None
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,10 +6,8 @@ import ast
 from typing import cast
 
 from klint.graph.core import STEPS, Core
-from klint.graph.nodes import Class, Constant, Dictionary, Function, Node, Operation, Reference, Sequence
+from klint.graph.nodes import Class, Constant, Dictionary, Function, Node, Sequence
 from klint.graph.scope import Frame, Scope
-
-_LOOP_STORES = (ast.For, ast.AsyncFor, ast.While)
 
 
 class Statements(Core):
@@ -47,9 +45,7 @@ class Statements(Core):
 
     def _AugAssign(self, tree: ast.AugAssign, frame: Frame) -> None:
         target = cast(ast.expr, tree.target)
-        value = self.binary(
-            tree.op, self.evaluate(target, frame), self.evaluate(tree.value, frame), tree, frame
-        )
+        value = self.binary(tree.op, self.evaluate(target, frame), self.evaluate(tree.value, frame), tree, frame)
         self.assign(target, value, frame)
 
     def assign(self, target: ast.expr, value: Node, frame: Frame) -> None:
@@ -116,7 +112,9 @@ class Statements(Core):
     # Definitions.
 
     def _FunctionDef(self, tree: ast.FunctionDef | ast.AsyncFunctionDef, frame: Frame) -> None:
-        function = Function(frame.anchor(tree), self.identities.fresh(), tree, frame.scope.unit, frame.scope, owner=frame.owner)
+        function = Function(
+            frame.anchor(tree), self.identities.fresh(), tree, frame.scope.unit, frame.scope, owner=frame.owner
+        )
         frame.bind(tree.name, function)
         if tree not in self.seen and not frame.scope.is_class:
             self.seen.add(tree)
@@ -220,7 +218,9 @@ class Statements(Core):
             if len(iterable.items) <= 4:
                 return value
         if isinstance(tree, (ast.Tuple, ast.List)):
-            items = tuple(self.element(self.unknown(anchor, "it is an item of a loop"), part, frame) for part in tree.elts)
+            items = tuple(
+                self.element(self.unknown(anchor, "it is an item of a loop"), part, frame) for part in tree.elts
+            )
             return self.sequence("tuple", items, anchor)
         return self.unknown(anchor, "it is an item of a loop")
 
@@ -292,6 +292,3 @@ def _stores(body: list[ast.stmt]) -> list[str]:
 
 def _leaves_by_break(body: list[ast.stmt]) -> bool:
     return any(isinstance(node, (ast.Break, ast.Continue)) for statement in body for node in ast.walk(statement))
-
-
-__all__ = ["Operation", "Reference", "Statements"]

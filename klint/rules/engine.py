@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
+from typing import Any
 
 from klint.finding import Confidence, Finding, Related
 from klint.graph.build import Graph, build
@@ -41,7 +42,7 @@ class Analysis:
     understood: int = 0
 
 
-def diagnose(unit: SourceUnit, rules: Sequence[Rule]) -> Analysis:
+def diagnose(unit: SourceUnit, rules: Sequence[Rule[Any]]) -> Analysis:
     """Judge every loss site of a module by ``rules``. Pure: the module is read, never run."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _STACK))
@@ -54,7 +55,7 @@ def diagnose(unit: SourceUnit, rules: Sequence[Rule]) -> Analysis:
 class _Engine:
     """Judges the sites of one graph."""
 
-    def __init__(self, graph: Graph, rules: Sequence[Rule]) -> None:
+    def __init__(self, graph: Graph, rules: Sequence[Rule[Any]]) -> None:
         self.graph = graph
         self.loss_rules = [rule for rule in rules if rule.site is LossSite]
         self.comparison_rules = [rule for rule in rules if rule.site is ComparisonSite]
@@ -66,7 +67,7 @@ class _Engine:
 
     def run(self) -> Analysis:
         analysis = Analysis()
-        drafts: list[tuple[Rule, Draft, Operation]] = []
+        drafts: list[tuple[Rule[Any], Draft, Operation]] = []
         places: dict[int, list[Operation]] = {}
         for operation in self.graph.operations:
             if operation.name in LOSSES:
@@ -84,16 +85,16 @@ class _Engine:
 
     # One site in all its worlds.
 
-    def _judge_call(self, call: Operation) -> tuple[list[tuple[Rule, Draft]], bool]:
+    def _judge_call(self, call: Operation) -> tuple[list[tuple[Rule[Any], Draft]], bool]:
         understood = True
-        worlds: list[list[tuple[Rule, Draft]]] = []
+        worlds: list[list[tuple[Rule[Any], Draft]]] = []
         for inference in self._worlds((call,), call.path):
             site = LossSite(call, inference, self.consumers)
             understood = understood and site.is_understood
             worlds.append([(rule, draft) for rule in self.loss_rules for draft in rule.check(site)])
         return _in_all(worlds), understood
 
-    def _judge_pair(self, place: Operation, left: Node, right: Node) -> list[tuple[Rule, Draft]]:
+    def _judge_pair(self, place: Operation, left: Node, right: Node) -> list[tuple[Rule[Any], Draft]]:
         return _in_all(
             [
                 [
@@ -192,7 +193,7 @@ def _conditions(nodes: Iterable[Node]) -> tuple[dict[int, Node], set[int]]:
     return conditions, identities
 
 
-def _in_all(worlds: list[list[tuple[Rule, Draft]]]) -> list[tuple[Rule, Draft]]:
+def _in_all(worlds: list[list[tuple[Rule[Any], Draft]]]) -> list[tuple[Rule[Any], Draft]]:
     """The drafts of the first world whose codes every other world reports too."""
     if not worlds:
         return []
@@ -201,8 +202,8 @@ def _in_all(worlds: list[list[tuple[Rule, Draft]]]) -> list[tuple[Rule, Draft]]:
 
 
 def _agreed(
-    judged: list[list[tuple[Rule, Draft]]], calls: list[Operation]
-) -> Iterator[tuple[Rule, Draft, Operation]]:
+    judged: list[list[tuple[Rule[Any], Draft]]], calls: list[Operation]
+) -> Iterator[tuple[Rule[Any], Draft, Operation]]:
     """One place, judged for every way that leads to it: a proven finding stands; a likely one only if no caller refutes it."""
     everywhere = set.intersection(*({rule.code for rule, _ in found} for found in judged))
     reported: set[str] = set()
@@ -214,7 +215,7 @@ def _agreed(
         reported |= {rule.code for rule, draft in found if draft.confidence is Confidence.PROVEN}
 
 
-def _diagnoses(drafts: list[tuple[Rule, Draft, Operation]]) -> list[Diagnosis]:
+def _diagnoses(drafts: list[tuple[Rule[Any], Draft, Operation]]) -> list[Diagnosis]:
     """Drafts as findings: one a code and place, less those that another one replaces, in order."""
     found: dict[tuple[object, str], Diagnosis] = {}
     replaced = {(draft.anchor.location, code) for rule, draft, _ in drafts for code in rule.replaces}

@@ -128,4 +128,3 @@ def _use(site: LossSite, total: bool) -> str:
     if total or site.input.facts.rank == 1:
         return "reduction='sum'"
     return "reduction='batchmean'" if site.input.facts.rank in (2, None) else "reduction='none' with .sum(-1).mean()"
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from klint.graph.nodes import Constant, Node, Operation
+from klint.graph.nodes import Constant, Literal, Node, Operation
 from klint.rules.claims import Claim, Divisor, Effect, Expected, Reading
 from klint.torch_model.count import Count
 from klint.torch_model.facts import Space
@@ -12,9 +12,9 @@ _DIVISORS = {"none": Divisor.ONE, "sum": Divisor.ONE, "mean": Divisor.NUMEL, "ba
 _LEGACY = ("size_average", "reduce")
 
 
-def constant(value: object, like: Node) -> Constant:
+def constant(value: Literal, like: Node) -> Constant:
     """A literal that stands nowhere in the source."""
-    return Constant(like.anchor, -1, value)  # type: ignore[arg-type]
+    return Constant(like.anchor, -1, value)
 
 
 def apply(name: str, like: Node, **arguments: Node | int | bool | str) -> Operation:
@@ -84,7 +84,7 @@ def kl_claim(
             "kl_div",
             read(site.input, site),
             read(site.target, site),
-            divisor or (_DIVISORS[reduction] if reduction in _DIVISORS else Divisor.ONE),
+            divisor or _DIVISORS.get(reduction or "", Divisor.ONE),
         ),
         ratio=ratio,
         counterpart=counterpart,

@@ -66,9 +66,9 @@ def discover(
                 found.files.append(SourceFile(display_name(stdin_filename) if stdin_filename else STDIN, None))
             continue
         path = _absolute(path)
-        if force_exclude and excluded.names(path):
-            continue
         try:
+            if force_exclude and excluded.names(path):
+                continue
             if not path.exists():
                 found.errors.append(SourceError(display_name(path), 0, 0, "no such file or directory"))
             elif path.is_dir():

@@ -39,7 +39,12 @@ def scaled_terms(terms: tuple[Term, ...] | None, by: Count | None) -> tuple[Term
 def _number(node: Node | None) -> Count | None:
     """A literal number as a count."""
     number = node.value if isinstance(node, Constant) else None
-    if isinstance(number, (int, float)) and not isinstance(number, bool) and abs(number) < float("inf") and number == number:
+    if (
+        isinstance(number, (int, float))
+        and not isinstance(number, bool)
+        and abs(number) < float("inf")
+        and number == number
+    ):
         return Count(Fraction(number))
     return None
 

@@ -15,7 +15,7 @@ from klint.torch_model.operations import Transfer
 
 def reduction_of(inference: Inference, call: Operation) -> str | None:
     """The reduction that is in force, legacy arguments included; None where it is not known."""
-    legacy = []
+    legacy: list[object] = []
     for slot in ("size_average", "reduce"):
         node = inference.value(call, slot)
         known = node.value if isinstance(node, Constant) else None
@@ -81,7 +81,7 @@ def _kl_div(inference: Inference, call: Operation, reduction: str, result: Facts
 
 
 def _kl_terms(inference: Inference, call: Operation, source: Facts, target: Facts) -> tuple[Term, ...] | None:
-    """sum target * (log target - input), where the input is known to be log-probabilities."""
+    """The sum of target * (log target - input), where the input is known to be log-probabilities."""
     log_target = truth_of(inference, call, "log_target", False)
     wanted = Space.LOG_PROBABILITIES if log_target else Space.PROBABILITIES
     if log_target is None or source.space is not Space.LOG_PROBABILITIES or target.space not in (wanted, Space.UNKNOWN):

@@ -24,7 +24,9 @@ class LossSpec:
     reductions: tuple[str, ...] = ("none", "mean", "sum")
 
 
-def _loss(name: str, module: str, before: str = "", middle: str = "", after: str = "", **more: tuple[str, ...]) -> LossSpec:
+def _loss(
+    name: str, module: str, before: str = "", middle: str = "", after: str = "", **more: tuple[str, ...]
+) -> LossSpec:
     reduction = _LEGACY.format(middle)
     options = before + reduction + after
     return LossSpec(name, f"nn.{module}", ("input", "target"), f"input, target, {options}", options, **more)

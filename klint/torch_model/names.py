@@ -11,7 +11,7 @@ _LAST_WORD = {
     "probabilities": Space.PROBABILITIES,
     "logprobs": Space.LOG_PROBABILITIES,
 }
-_LAST_WORDS = {
+_LAST_WORDS: dict[tuple[str, ...], Space] = {
     ("log", "probs"): Space.LOG_PROBABILITIES,
     ("log", "probabilities"): Space.LOG_PROBABILITIES,
 }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from klint.graph.nodes import Constant, Node, Operation, Sequence
-from klint.torch_model.count import ONE, Count
+from klint.torch_model.count import ONE, Count, Size
 from klint.torch_model.facts import NOTHING, Facts, Shape, Space
-from klint.torch_model.infer import Inference, reads, unread
+from klint.torch_model.infer import Inference, reads, short
 from klint.torch_model.operations import Transfer
 
 T = Transfer
@@ -67,8 +67,9 @@ def _unranked(inference: Inference, node: Operation, source: Facts) -> Facts:
     """A view of a tensor of unknown rank: a new shape that is spelled out is known, and a dim in front moves the others."""
     result = forget_dims(source, node)
     if node.name == "unsqueeze" and inference.integer(node, "dim") == 0 and source.dim is not None:
-        dim = source.dim if source.dim < 0 else source.dim + 1
-        return replace(result, dim=dim, values=source.values, distribution=source.distribution if dim < 0 else None)
+        moved = source.dim if source.dim < 0 else source.dim + 1
+        kept = source.distribution if moved < 0 else None
+        return replace(result, dim=moved, values=source.values, distribution=kept)
     if node.name in ("view", "reshape"):
         sizes = inference.counts(node.arguments.get("shape"))
         if sizes is None:
@@ -92,12 +93,16 @@ def _moved(inference: Inference, node: Operation, shape: Shape) -> Moved | None:
     if node.name == "unsqueeze":
         return _unsqueeze(inference.integer(node, "dim"), sizes)
     if node.name == "squeeze":
-        return _squeeze(inference.integers(node, "dim") if "dim" in node.arguments else None, shape, "dim" in node.arguments)
+        return _squeeze(
+            inference.integers(node, "dim") if "dim" in node.arguments else None, shape, "dim" in node.arguments
+        )
     if node.name in ("transpose", "t", "permute", "movedim"):
         order = _order(inference, node, shape)
         return None if order is None else ([sizes[old] for old in order], [order.index(old) for old in range(rank)])
     if node.name in ("flatten", "nn_flatten", "ravel"):
-        start = inference.integer(node, "start_dim") if "start_dim" in node.arguments else int(node.name == "nn_flatten")
+        start = (
+            inference.integer(node, "start_dim") if "start_dim" in node.arguments else int(node.name == "nn_flatten")
+        )
         end = inference.integer(node, "end_dim") if "end_dim" in node.arguments else -1
         return _flatten(start, end, shape)
     if node.name in ("view", "reshape"):
@@ -205,46 +210,86 @@ def index(inference: Inference, node: Operation) -> Facts:
     """``x[...]``: an item of a shape is a size; of a tensor, whole numbers drop dims, None adds one, slices keep them."""
     source = inference.argument(node, "input")
     if source.sizes is not None:
-        key = inference.integer(node, "index")
-        return NOTHING if key is None else Facts(count=source.sizes.size(key))
-    key_node = inference.value(node, "index")
-    keys = key_node.items if isinstance(key_node, Sequence) else (key_node,)
-    if source.shape is None or any(key is None or not _is_simple(inference.resolve(key)) for key in keys):
-        return replace(forget_dims(source, node), min_rank=0)
-    sizes: list[Count] = []
-    places: list[int | None] = [None] * source.shape.rank
+        place = inference.integer(node, "index")
+        return NOTHING if place is None else Facts(count=source.sizes.size(place))
+    keys = _keys(inference, node, source)
+    if keys is None:
+        result = forget_dims(source, node)
+        return replace(result, space=Space.UNKNOWN) if source.is_distribution else result
+    sizes: list[Count | None] = []
+    moved: int | None = None
+    whole = True
     old = 0
-    sliced = False
-    for key in map(inference.resolve, (key for key in keys if key is not None)):
-        if isinstance(key, Constant) and key.value is None:
+    own = None if source.dim is None else _from_left(source, source.dim)
+    for key in keys:
+        if key is None:
             sizes.append(ONE)
             continue
-        if old >= source.shape.rank:
-            return forget_dims(source, node)
-        if isinstance(key, Operation) and not key.arguments:
-            places[old] = len(sizes)
-            sizes.append(source.shape.sizes[old])
-        elif isinstance(key, Operation):
-            return forget_dims(source, node)
+        if isinstance(key, int):
+            whole = False
         else:
-            sliced = True
+            if old == own and not key.arguments:
+                moved = len(sizes)
+            whole = whole and not key.arguments
+            sizes.append(_sliced(inference, key, source.size(old) if source.shape else None, node, old))
         old += 1
-    for rest in range(old, source.shape.rank):
-        places[rest] = len(sizes)
-        sizes.append(source.shape.sizes[rest])
-    place = None if source.dim is None else source.shape.dim(source.dim)
-    new = None if place is None else places[place]
-    dim = None if new is None else new - len(sizes)
-    result = replace(forget_dims(source, node), shape=Shape(tuple(sizes)), dim=dim)
-    if source.is_distribution and dim is None:
+    known = tuple(size for size in sizes if size is not None)
+    dim = None if moved is None else moved - len(sizes)
+    result = replace(forget_dims(source, node), dim=dim, min_rank=len(sizes))
+    if source.shape is not None and len(known) == len(sizes):
+        result = replace(result, shape=Shape(known))
+    elif source.shape is None and source.dim == -1 and source.min_rank > len(keys) - keys.count(None):
+        result = replace(result, dim=-1)
+    if source.is_distribution and result.dim is None:
         return replace(result, space=Space.UNKNOWN)
-    return result if sliced else replace(result, values=source.values, distribution=source.distribution)
+    return replace(result, values=source.values, distribution=source.distribution) if whole else result
 
 
-def _is_simple(key: Node) -> bool:
-    if isinstance(key, Constant):
-        return key.value is None or (isinstance(key.value, int) and not isinstance(key.value, bool))
-    return isinstance(key, Operation) and key.name == "slice"
+def _keys(inference: Inference, node: Operation, source: Facts) -> list[int | Operation | None] | None:
+    """The index, one key a dim: a whole number, a slice, or None for a new dim; None as a whole where it is anything else."""
+    written = inference.value(node, "index")
+    items = written.items if isinstance(written, Sequence) else () if written is None else (written,)
+    keys: list[int | Operation | None] = []
+    full = Operation(node.anchor, -1, "slice", {})
+    taken = sum(
+        not (isinstance(item, Constant) and item.value in (None, ...)) for item in map(inference.resolve, items)
+    )
+    missing = max((source.rank or 0) - taken, 0)
+    dots = False
+    for item in map(inference.resolve, items):
+        if isinstance(item, Operation) and item.name == "slice":
+            keys.append(item)
+        elif isinstance(item, Constant) and item.value is None:
+            keys.append(None)
+        elif isinstance(item, Constant) and item.value is ... and source.rank is not None and not dots:
+            keys.extend([full] * missing)
+            dots = True
+        elif isinstance(item, Constant) and isinstance(item.value, int) and not isinstance(item.value, bool):
+            keys.append(item.value)
+        else:
+            return None
+    if source.rank is not None and taken > source.rank:
+        return None
+    return keys if dots else keys + [full] * missing
+
+
+def _from_left(source: Facts, dim: int) -> int | None:
+    if source.shape is not None:
+        return source.shape.dim(dim)
+    return dim if dim >= 0 else None
+
+
+def _sliced(inference: Inference, key: Operation, size: Count | None, node: Operation, dim: int) -> Count | None:
+    """The size of a sliced dim: that of a full slice is unchanged, that of another is a symbol unless all is known."""
+    if not key.arguments or size is None:
+        return size
+    whole = None if size.value is None else range(size.value)
+    ends = [inference.integer(key, name) for name in ("start", "stop", "step")]
+    if whole is not None and all(
+        end is not None or name not in key.arguments for end, name in zip(ends, ("start", "stop", "step"), strict=True)
+    ):
+        return Count.number(len(whole[slice(*ends)]))
+    return Count.of(Size(node.identity, dim, f"{short(node)}.size({dim})"))
 
 
 @reads(T.SHAPE)
@@ -267,6 +312,3 @@ def length(inference: Inference, node: Operation) -> Facts:
 def numel(inference: Inference, node: Operation) -> Facts:
     """``x.numel()``."""
     return Facts(count=inference.argument(node, "input").numel)
-
-
-__all__ = ["forget_dims", "unread", "view"]

@@ -125,7 +125,8 @@ class LossSite:
 
     def uses(self) -> Iterator[Operation]:
         """The operations that use the value, directly or through others, nearest first."""
-        queue, seen = [*self.consumers.get(id(self.call), ())], set()
+        queue = [*self.consumers.get(id(self.call), ())]
+        seen: set[int] = set()
         while queue:
             operation = queue.pop(0)
             if id(operation) not in seen and len(seen) < 100:

@@ -73,9 +73,7 @@ def exp(inference: Inference, node: Operation) -> Facts:
     result = like(source, node, space)
     if space is Space.UNKNOWN:
         return result
-    return replace(
-        result, dim=source.dim, made_by=node, distribution=source.distribution, confidence=source.confidence
-    )
+    return replace(result, dim=source.dim, made_by=node, distribution=source.distribution, confidence=source.confidence)
 
 
 @reads(T.SIGMOID, T.LOG_SIGMOID)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.codes import codes_after_preamble, findings
@@ -53,7 +55,7 @@ def test_comparison_with_a_sum(source, count):
 
 
 def test_forum_thread_names_the_true_cause():
-    source = open("fixtures/forum_thread.py").read()
+    source = Path("fixtures/forum_thread.py").read_text()
     found = [(finding.location.row, finding.code) for finding in findings(source)]
     assert found == [(17, "KL202"), (17, "KL301"), (25, "KL301")]
     message = findings(source)[0].message

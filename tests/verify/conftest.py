@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -12,12 +13,15 @@ from klint.graph.nodes import Choice, Constant, Identities, Node, Operation, Par
 from klint.rules.base import Diagnosis
 from klint.rules.claims import Claim, Divisor, Effect, Expected, Reading
 from klint.source.python import Anchor, parse_source
+from klint.torch_model.count import Count
 from klint.torch_model.facts import Space
 from klint.torch_model.operations import OPERATIONS
+from klint.verify import Result, VerifyOptions, verify_diagnoses
 from klint.verify.sandbox import Sandbox
 
 UNIT = parse_source("site", "site.py")
 ANCHOR = Anchor(UNIT, UNIT.tree.body[0])
+SLOTS = ("input", "target")
 
 
 class Graph:
@@ -66,32 +70,28 @@ class Graph:
     def kl(self, input: Node, target: Node, reduction: str, **more: Any) -> Operation:
         return self.call("kl_div", input=input, target=target, reduction=reduction, **more)
 
+    def claim(
+        self,
+        as_written: Node,
+        fixed: Node,
+        divisor: Divisor = Divisor.ONE,
+        effect: Effect = Effect.DIFFERS,
+        spaces: tuple[Space, Space] = (Space.LOG_PROBABILITIES, Space.PROBABILITIES),
+        dim: int = -1,
+        **more: Any,
+    ) -> Claim:
+        """A claim about a call of kl_div, whose own operands are read as ``spaces``."""
+        call = as_written
+        while isinstance(call, Operation) and call.name != "kl_div":
+            call = call.arguments["input"]
+        assert isinstance(call, Operation)
+        input, target = (Reading(call.arguments[slot], space, dim) for slot, space in zip(SLOTS, spaces, strict=True))
+        return Claim("claim", effect, as_written, fixed, Expected("kl_div", input, target, divisor), **more)
 
-def kl_claim(
-    as_written: Node,
-    fixed: Node,
-    input: Node,
-    target: Node,
-    divisor: Divisor = Divisor.ONE,
-    effect: Effect = Effect.DIFFERS,
-    spaces: tuple[Space, Space] = (Space.LOG_PROBABILITIES, Space.PROBABILITIES),
-    dim: int = -1,
-    **more: Any,
-) -> Claim:
-    """A claim about the KL divergence of two nodes."""
-    expected = Expected("kl_div", Reading(input, spaces[0], dim), Reading(target, spaces[1], dim), divisor)
-    return Claim("claim", effect, as_written, fixed, expected, **more)
-
-
-def finding(code: str = "KL000") -> Finding:
-    location = Location("site.py", 1, 1, 1, 5)
-    return Finding(
-        code, "name", "message", Severity.ERROR, Confidence.PROVEN, location, "claim", "https://klint.example", 1
-    )
-
-
-def diagnosis(claim: Claim) -> Diagnosis:
-    return Diagnosis(finding(), claim)
+    def diagnosis(self, claim: Claim) -> Diagnosis:
+        location = Location("site.py", 1, 1, 1, 5)
+        error, proven = Severity.ERROR, Confidence.PROVEN
+        return Diagnosis(Finding("KL000", "name", "message", error, proven, location, "claim", "https://k", 1), claim)
 
 
 @pytest.fixture
@@ -103,3 +103,31 @@ def graph() -> Graph:
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox() as running:
         yield running
+
+
+@pytest.fixture
+def verify(graph: Graph, sandbox: Sandbox) -> Callable[..., Result]:
+    """The result of one claim; options by name."""
+
+    def run(claim: Claim, **options: Any) -> Result:
+        report = verify_diagnoses([graph.diagnosis(claim)], VerifyOptions(**{"device": "cpu", **options}), sandbox)
+        return report.results[0]
+
+    return run
+
+
+@pytest.fixture
+def forum_thread(graph: Graph) -> Claim:
+    """The claim of KL301 on the forum thread: 'batchmean' of a 1-D input against a target of shape (1, 4)."""
+    logits, other = graph.tensor([0.1, 0.2, 0.4, 0.3]), graph.tensor([[0.7, 0.1, 0.1, 0.1]])
+    log_p, q = graph.log_softmax(logits), graph.softmax(other)
+    cross_entropy = graph.call("cross_entropy", input=graph.call("unsqueeze", input=logits, dim=0), target=q)
+    entropy = graph.call("cross_entropy", input=other, target=q)
+    return graph.claim(
+        graph.kl(log_p, q, "batchmean"),
+        graph.kl(log_p, q, "sum"),
+        Divisor.ROWS,
+        Effect.RATIO,
+        ratio=Count.number(Fraction(1, 4)),
+        counterpart=graph.call("sub", input=cross_entropy, other=entropy),
+    )

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from klint.rules.claims import Effect
+from klint.torch_model.facts import Space
+from klint.torch_model.operations import OPERATIONS
+from klint.verify.plan import Plan, PlannedReading, build_plan
+from klint.verify.replay import ReplayError, replay, replayable, spread
+
+LAYERS = {"linear", "bilinear", "conv1d", "conv2d", "conv3d", "batch_norm", "layer_norm"}
+SHOWN = {"print", "format", "return", "assert_close"}
+
+
+def run(graph, node, **leaves):
+    """The value of one node; leaves by name."""
+    program = build_plan(graph.claim(graph.kl(graph.node(0.0), graph.node(0.0), "sum"), node))
+    reading = PlannedReading(0, Space.UNKNOWN, None)
+    register = program.outputs["fixed"]
+    plan = Plan(program.steps[: register + 1], program.leaves, {}, "", reading, reading, "", Effect.DIFFERS)
+    # The call as written only serves to make a claim: run nothing but the steps that the node needs.
+    needed, steps = {register}, list(plan.steps)
+    for at in range(register, -1, -1):
+        if at in needed:
+            needed.update(operand for _, operand in steps[at].arguments)
+        else:
+            steps[at] = type(steps[at])("constant")
+    plan = Plan(tuple(steps), plan.leaves, {}, "", reading, reading, "", Effect.DIFFERS)
+    values = {leaf.register: leaves[leaf.name] for leaf in plan.leaves}
+    return replay(plan, values, seed=0).values[register]
+
+
+@pytest.mark.parametrize("name", sorted(set(OPERATIONS) - LAYERS - SHOWN))
+def test_every_pure_operation_of_the_table_can_be_replayed(name):
+    assert replayable(name) == OPERATIONS[name].pure
+
+
+@pytest.mark.parametrize("name", ["print", "open", "exec", "__import__"])
+def test_what_has_effects_cannot(name):
+    assert not replayable(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        ("view", {"shape": (6, 1)}, (6, 1)),
+        ("view", {"shape": ((6, 1),)}, (6, 1)),
+        ("view", {"shape": 6}, (6,)),
+        ("reshape", {"shape": (-1,)}, (6,)),
+        ("reshape", {"shape": ((3, 2),)}, (3, 2)),
+        ("permute", {"dims": (1, 0)}, (3, 2)),
+        ("expand", {"shape": (4, 2, 3)}, (4, 2, 3)),
+        ("flatten", {}, (6,)),
+        ("unsqueeze", {"dim": 0}, (1, 2, 3)),
+        ("squeeze", {"dim": None}, (2, 3)),
+        ("transpose", {"dim0": 0, "dim1": 1}, (3, 2)),
+        ("t", {}, (3, 2)),
+        ("sum", {"dim": 1, "keepdim": True}, (2, 1)),
+        ("sum", {"dim": (0, 1)}, ()),
+        ("mean", {"dim": None}, ()),
+        ("getitem", {"index": 0}, (3,)),
+        ("getitem", {"index": (..., None)}, (2, 3, 1)),
+        ("one_hot", {"num_classes": 9}, (2, 3, 9)),
+    ],
+)
+def test_shapes(graph, name, arguments, expected):
+    x = torch.arange(6.0).reshape(2, 3)
+    x = x.long() if name == "one_hot" else x
+    node = graph.call(name, input=graph.parameter("x"), **arguments)
+    assert tuple(run(graph, node, x=x).shape) == expected
+
+
+class TestPython:
+    def test_slices(self, graph):
+        rows = graph.call("slice", stop=graph.node(1))
+        node = graph.call("getitem", input=graph.parameter("x"), index=(rows, 2))
+        assert run(graph, node, x=torch.arange(6).reshape(2, 3)).tolist() == [2]
+
+    def test_sizes_are_computed_from_tensors(self, graph):
+        x = graph.parameter("x")
+        rows = graph.call("getitem", input=graph.call("shape", input=x), index=0)
+        node = graph.call("mul", input=rows, other=graph.call("shape", input=x, dim=-1))
+        assert run(graph, node, x=torch.zeros(2, 3)) == 6
+
+    def test_len_and_numel(self, graph):
+        x = graph.parameter("x")
+        node = graph.call("div", input=graph.call("numel", input=x), other=graph.call("length", input=x))
+        assert run(graph, node, x=torch.zeros(2, 3)) == 3.0
+
+    def test_operators_keep_their_sides(self, graph):
+        node = graph.call("sub", other=graph.parameter("x"), input=10)
+        assert run(graph, node, x=torch.tensor(3.0)).item() == 7.0
+
+    def test_further_arguments_are_not_lost(self, graph):
+        node = graph.call("add", input=graph.parameter("x"), other=graph.parameter("x"), alpha=2)
+        assert run(graph, node, x=torch.tensor(1.0)).item() == 3.0
+
+    def test_shapes_are_joined(self, graph):
+        x = graph.parameter("x")
+        node = graph.call("view", input=x, shape=graph.call("add", input=graph.call("shape", input=x), other=(1,)))
+        assert run(graph, node, x=torch.zeros(2, 3)).shape == (2, 3, 1)
+
+
+class TestTensors:
+    def test_a_literal_keeps_its_own_dtype(self, graph):
+        assert run(graph, graph.tensor([1, 2])).dtype == torch.int64
+        assert run(graph, graph.tensor([1.0, 2.0])).dtype == torch.float32
+
+    def test_randint_takes_its_arguments_as_torch_does(self, graph):
+        assert run(graph, graph.call("randint", low=0, high=3, size=(7,))).shape == (7,)
+        assert run(graph, graph.call("randint", low=3, high=(7,))).max() < 3
+
+    def test_random_draws_are_the_same_for_a_seed(self, graph):
+        node = graph.call("randn", size=((2, 3),))
+        assert torch.equal(run(graph, node), run(graph, node))
+
+    def test_literals_are_sources_of_gradients(self, graph):
+        kl = graph.kl(graph.log_softmax(graph.tensor([0.0, 1.0])), graph.softmax(graph.tensor([1.0, 0.0])), "sum")
+        result = replay(build_plan(graph.claim(kl, kl)), {}, seed=0)
+        assert len(result.sources) == 2
+
+    def test_freezing_detaches(self, graph):
+        node = graph.call("requires_grad_", input=graph.parameter("x"), requires_grad=False)
+        assert not run(graph, node, x=torch.ones(2, requires_grad=True)).requires_grad
+
+    def test_uninitialised_memory_is_refused(self, graph):
+        with pytest.raises(ReplayError, match="uninitialised"):
+            run(graph, graph.call("FloatTensor", input=3))
+
+
+class TestErrors:
+    def test_what_torch_says_is_kept_on_one_line(self, graph):
+        node = graph.call("softmax", input=graph.parameter("x"), dim=5)
+        with pytest.raises(ReplayError, match=r"^softmax raises IndexError: .*out of range.*$") as error:
+            run(graph, node, x=torch.zeros(2, 3))
+        assert "\n" not in str(error.value)
+
+    def test_methods_are_looked_up_on_tensors_alone(self, graph):
+        with pytest.raises(ReplayError, match="a tensor is needed, not str"):
+            run(graph, graph.call("view", input="text", shape=(1,)))
+
+
+def test_spread_scores_lie_as_far_apart_as_asked():
+    scores = spread(torch.tensor([1.0, 2.0, 5.0]), 200.0)
+    assert scores.tolist() == [50.0, 100.0, 250.0]
+    assert spread(torch.ones(3), 200.0).tolist() == [1.0, 1.0, 1.0]

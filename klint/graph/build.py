@@ -34,7 +34,10 @@ class Builder(Expressions, Statements, Calls):
         """Walk over the module's body, then over each function and method as if nothing were known of its callers."""
         scope = Scope(self.unit)
         relevant = relevant_definitions(self.unit.tree, self.library.wanted)
-        self.run(self.unit.tree.body, Frame(scope))
+        frame = Frame(scope)
+        for statement in self.unit.tree.body:
+            self.steps = 0
+            self.run([statement], frame)
         while self.pending or self.classes:
             if not self.pending:
                 self._methods(self.classes.pop(0), relevant)

@@ -68,7 +68,8 @@ class KlVsCeDivisors(Rule[ComparisonSite]):
         left, right = site.sides
         if _is_kl(left) == _is_kl(right):
             return
-        kl, other, node = (left, right, site.right) if _is_kl(left) else (right, left, site.left)
+        nodes = (site.left, site.right) if _is_kl(left) else (site.right, site.left)
+        kl, other = (left, right) if _is_kl(left) else (right, left)
         ratio = _ratio(kl, other)
         if ratio is None or ratio == ONE or kl.loss is None or not _is_definite(ratio):
             return
@@ -87,9 +88,13 @@ class KlVsCeDivisors(Rule[ComparisonSite]):
                 with_arguments(call, reduction="sum") if total else per_row(call, loss_site.class_dim),
                 Divisor.ONE if total else Divisor.ROWS,
                 ratio,
-                node,
+                counterpart=nodes[1],
+                as_written=nodes[0],
             ),
-            related=((node.anchor, "compared with cross entropy minus entropy"), (site.place.anchor, "side by side")),
+            related=(
+                (nodes[1].anchor, "compared with cross entropy minus entropy"),
+                (site.place.anchor, "side by side"),
+            ),
         )
 
 

@@ -72,13 +72,17 @@ def kl_claim(
     divisor: Divisor | None = None,
     ratio: Count | None = None,
     counterpart: Node | None = None,
+    as_written: Node | None = None,
 ) -> Claim:
-    """A claim about a ``kl_div`` call; without a divisor of its own the oracle divides as the call says."""
+    """A claim about a ``kl_div`` call, or about the value ``as_written`` that the code makes of it.
+
+    Without a divisor of its own the oracle divides as the call says.
+    """
     reduction = site.reduction
     return Claim(
         text=text,
         effect=effect,
-        as_written=total(site.call, reduction),
+        as_written=as_written or total(site.call, reduction),
         fixed=fixed if divisor is not None else total(fixed, reduction),
         expected=Expected(
             "kl_div",

@@ -105,7 +105,9 @@ def decode_source(data: bytes, filename: str) -> str | SourceError:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     except SyntaxError as error:
-        return SourceError(filename, 1, 1, f"syntax error: {error.msg}")
+        encoding = "utf-8"  # the first two lines do not decode, or name an encoding that does not exist
+        if _is_utf8(data):
+            return SourceError(filename, 1, 1, f"syntax error: {error.msg}")
     try:
         text = data.decode(encoding)
     except (UnicodeDecodeError, LookupError) as error:
@@ -116,6 +118,14 @@ def decode_source(data: bytes, filename: str) -> str | SourceError:
         column = len(before[before.rfind(b"\n") + 1 :].decode(encoding, errors="replace")) + 1
         return SourceError(filename, row, column, f"is not valid {encoding}: save it as UTF-8 or declare its encoding")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def parse_source(text: str, filename: str) -> SourceUnit:

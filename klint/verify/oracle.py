@@ -102,7 +102,7 @@ def expected_value(loss: str, input: Operand, target: Operand, divisor: Divisor)
         raise OracleError(f"klint has no definition of {loss} to compare with yet")
     try:
         return ORACLES[loss](input, target, divisor)
-    except RuntimeError as error:
+    except (RuntimeError, IndexError) as error:
         raise OracleError(" ".join(str(error).split())[:200]) from error
 
 

@@ -1,0 +1,135 @@
+"""From source text to verdicts, through the graph, the facts and the rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from klint.rules import RULES
+from klint.rules.engine import diagnose
+from klint.source.python import parse_source
+from klint.verify import Result, Verdict, VerifyOptions, verify_diagnoses, verify_paths
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+HEADER = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n\n"
+
+
+@pytest.fixture
+def verdicts(sandbox):
+    """The results for a source text."""
+
+    def run(text: str) -> list[Result]:
+        diagnoses = diagnose(parse_source(text, "site.py"), RULES).diagnoses
+        return list(verify_diagnoses(diagnoses, VerifyOptions(device="cpu"), sandbox).results)
+
+    return run
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_the_example_of_every_rule_is_confirmed(rule, verdicts):
+    results = verdicts(rule.code_block("Example"))
+    assert [(result.finding.code, result.verdict.value, result.reason) for result in results] == [
+        (rule.code, "confirmed", result.reason) for result in results
+    ]
+    assert results
+
+
+@pytest.mark.parametrize(
+    ("code", "body"),
+    [
+        (
+            "KL201",
+            "def loss(student, teacher, T=4.0):\n"
+            "    return F.kl_div(F.log_softmax(student / T, dim=-1), F.softmax(teacher / T, dim=-1)) * T * T",
+        ),
+        (
+            "KL201",
+            "class Model(nn.Module):\n"
+            "    def __init__(self):\n"
+            "        super().__init__()\n"
+            "        self.head = nn.Linear(32, 12)\n"
+            "        self.loss = nn.KLDivLoss()\n"
+            "    def forward(self, x, y):\n"
+            "        return self.loss(torch.log_softmax(self.head(x), dim=-1), torch.softmax(y, dim=-1))",
+        ),
+        (
+            "KL201",
+            "def loss(x, y):\n"
+            "    b, t, c = x.shape\n"
+            "    log_p = F.log_softmax(x, dim=2).view(b * t, c)\n"
+            "    return F.kl_div(log_p, F.softmax(y, dim=2).view(b * t, c), reduction='mean')",
+        ),
+        (
+            "KL101",
+            "def loss(q, k, target):\n"
+            "    scores = torch.matmul(q, k.transpose(-2, -1)) / q.size(-1) ** 0.5\n"
+            "    return F.kl_div(F.softmax(scores, dim=-1), F.softmax(target, dim=-1), reduction='batchmean')",
+        ),
+        (
+            "KL103",
+            "def loss(x, y, device):\n"
+            "    x = x.to(device).float()\n"
+            "    return F.kl_div(x.log_softmax(1), y.cuda().log_softmax(1), reduction='batchmean')",
+        ),
+        (
+            "KL110",
+            "def loss(x, y):\n"
+            "    p = torch.clamp(F.softmax(x, dim=-1), min=1e-6)\n"
+            "    return F.kl_div(p.log(), F.softmax(y, -1), reduction='sum') / x.size(0)",
+        ),
+        (
+            "KL101",
+            "def loss(x, y):\n    return F.kl_div(F.softmax(x, -1), F.softmax(y, -1), reduction='none').sum(-1).mean()",
+        ),
+    ],
+    ids=["temperature", "model", "unpacked shape", "attention", "devices", "clamp", "unreduced"],
+)
+def test_code_with_free_tensors_is_confirmed(code, body, verdicts):
+    (result,) = verdicts(HEADER + body)
+    assert result.finding.code == code
+    assert result.verdict is Verdict.CONFIRMED, result.reason
+    assert result.assumptions
+
+
+def test_the_forum_thread_shows_its_two_numbers(sandbox):
+    results = verify_paths([FIXTURES / "forum_thread.py"], VerifyOptions(device="cpu")).results
+    assert {"KL202", "KL301"} <= {result.finding.code for result in results}
+    for result in results:
+        (run,) = result.runs
+        assert result.verdict is Verdict.CONFIRMED, result.reason
+        assert f"{run.as_written:.4f} {run.expected:.4f} {run.fixed:.4f}" == "0.0179 0.0716 0.0716"
+
+
+HOSTILE = """
+import os, torch, torch.nn.functional as F
+from pathlib import Path
+Path({mark!r}).touch()
+
+class Trap(torch.Tensor, metaclass=Path({mark!r}).touch()):
+    x = Path({mark!r}).touch()
+    @classmethod
+    def __torch_function__(cls, *args, **kwargs):
+        Path({mark!r}).touch()
+
+def touch(function):
+    Path({mark!r}).touch()
+    return function
+
+torch.softmax = touch
+F.kl_div.__class__ = Trap
+
+@touch
+def loss(x, y, extra=Path({mark!r}).touch()):
+    eval({mark!r} and "__import__('os').system('touch {mark}')")
+    return F.kl_div(F.softmax(x, dim=1), F.softmax(y, dim=1), reduction=f"{{Path({mark!r}).touch()}}")
+
+a, b = torch.randn(2, 3), torch.randn(2, 3)
+F.kl_div(F.softmax(a, dim=1), F.softmax(b, dim=1), reduction="sum")
+"""
+
+
+def test_nothing_of_a_hostile_file_is_run(tmp_path, verdicts):
+    mark = tmp_path / "mark"
+    verdicts(HOSTILE.format(mark=str(mark)))
+    assert not mark.exists()

@@ -190,6 +190,32 @@ def rule(code: str | None, every: bool, output_format: str) -> int:
 
 
 @cli.command()
+@click.argument("place", metavar="PATH[:LINE]")
+@click.option(
+    "--output-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How explanations are written.",
+)
+def explain(place: str, output_format: str) -> int:
+    """Say of every loss site of a file, or of one line, what it computes: the formula, what each slot holds and why."""
+    from klint.explain import explain_paths, split_place, unanswered
+    from klint.explain.text import render
+
+    path, row = split_place(place)
+    explanations = explain_paths([path], row)
+    if output_format == "json":
+        _write(json.dumps([explanation.to_json() for explanation in explanations], indent=2) + "\n")
+    else:
+        _write(render(explanations))
+    errors = [error for explanation in explanations for error in explanation.errors]
+    remark = unanswered(explanations, row)
+    _complain([*errors, remark] if remark else errors)
+    return FAILED if errors or (remark and row is not None) else NOTHING
+
+
+@cli.command()
 @_PATHS
 @_SELECT
 @_IGNORE
@@ -283,7 +309,8 @@ def _remarks(report: Report, verbose: bool) -> list[str]:
     remarks = [f"{_plural(report.files, 'file')} read"] if verbose else []
     if report.sites:
         unknown = report.sites - report.understood
-        remarks.append(f"{_plural(report.sites, 'loss site')}: {report.understood} understood, {unknown} unknown")
+        hint = "; klint explain says why" if unknown else ""
+        remarks.append(f"{_plural(report.sites, 'loss site')}: {report.understood} understood, {unknown} unknown{hint}")
     return remarks
 
 

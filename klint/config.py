@@ -22,7 +22,8 @@ class Settings:
     """The options of a run. Codes may be prefixes: ``KL2`` is every rule of the block.
 
     ``select`` replaces the rules that are on by default, ``extend_select`` adds to them and ``ignore`` takes away;
-    where several match a code, the longest decides. ``exclude`` holds patterns as in a ``.gitignore``.
+    where several match a code, the longest decides. ``exclude`` holds patterns as in a ``.gitignore``;
+    ``project`` lets imports be followed into other files.
     """
 
     select: tuple[str, ...] | None = None
@@ -32,6 +33,7 @@ class Settings:
     exclude: tuple[str, ...] = ()
     force_exclude: bool = False
     stdin_filename: str | None = None
+    project: bool = True
 
     def __post_init__(self) -> None:
         _require_known("select", self.select or ())

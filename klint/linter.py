@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from traceback import extract_tb
 
 from klint.config import Settings
-from klint.finding import Finding
+from klint.finding import Confidence, Finding
+from klint.graph.project import Project, imports_any
 from klint.rules.base import Diagnosis
-from klint.rules.engine import diagnose
+from klint.rules.engine import Analysis, diagnose
 from klint.source.discover import STDIN, discover
 from klint.source.python import SourceError, SourceUnit, parse_source
 from klint.source.suppress import Suppressions
@@ -37,9 +38,15 @@ class Report:
 
 
 def lint_source(text: str, filename: str = STDIN, settings: Settings | None = None) -> Report:
-    """Lint the text of one Python file; ``filename`` is what the findings call it."""
+    """Lint the text of one Python file; ``filename`` is what the findings call it.
+
+    What the file imports from its project is read from disk, unless ``settings.project`` is off.
+    """
+    settings = settings or Settings()
     report = Report()
-    _finish(_judge(text, filename, settings or Settings(), report), report)
+    linter = Linter(settings, report, Project() if settings.project else None)
+    linter.lint(text, filename)
+    linter.finish()
     return report
 
 
@@ -51,16 +58,21 @@ def lint_paths(paths: Iterable[str | Path], settings: Settings | None = None) ->
 def diagnose_paths(paths: Iterable[str | Path], settings: Settings | None = None) -> tuple[list[Diagnosis], Report]:
     """Like ``lint_paths``, with the claims that ``klint verify`` replays: one for each finding, in the same order."""
     settings = settings or Settings()
+    paths = list(paths)
     discovery = discover(paths, settings.exclude, settings.force_exclude, settings.stdin_filename)
     report = Report(errors=discovery.errors)
-    diagnoses: list[Diagnosis] = []
+    linter = Linter(settings, report, Project.of_paths(paths) if settings.project else None)
+    texts: dict[str, str] = {}
     for file in discovery.files:
         text = file.read()
         if isinstance(text, SourceError):
             report.errors.append(text)
         else:
-            diagnoses += _judge(text, file.filename, settings, report)
-    return _finish(diagnoses, report), report
+            texts[file.filename] = text
+            linter.lint(text, file.filename)
+    for filename, text in texts.items():
+        linter.lint_callers(text, filename)
+    return linter.finish(), report
 
 
 def names_loss(text: str) -> bool:
@@ -69,11 +81,16 @@ def names_loss(text: str) -> bool:
 
 
 def arrange(diagnoses: Iterable[Diagnosis]) -> list[Diagnosis]:
-    """Sort diagnoses by file, place and code; of those that say the same at the same place, keep one."""
-    kept: dict[object, Diagnosis] = {}
-    for diagnosis in sorted(diagnoses, key=lambda diagnosis: (diagnosis.finding.sort_key, diagnosis.finding.related)):
-        kept.setdefault(diagnosis.finding.sort_key, diagnosis)
-    return list(kept.values())
+    """Sort diagnoses by file, place and code; of those with one code at one place, keep the surest, with the shortest case."""
+
+    def weight(diagnosis: Diagnosis) -> tuple[object, ...]:
+        finding = diagnosis.finding
+        return (finding.confidence is not Confidence.PROVEN, len(finding.related), finding.message, finding.related)
+
+    kept: dict[tuple[object, str], Diagnosis] = {}
+    for diagnosis in sorted(diagnoses, key=weight):
+        kept.setdefault((diagnosis.finding.location, diagnosis.finding.code), diagnosis)
+    return sorted(kept.values(), key=lambda diagnosis: diagnosis.finding.sort_key)
 
 
 def internal_error(error: BaseException, filename: str) -> SourceError:
@@ -86,40 +103,67 @@ def internal_error(error: BaseException, filename: str) -> SourceError:
     )
 
 
-def _judge(text: str, filename: str, settings: Settings, report: Report) -> list[Diagnosis]:
-    """The diagnoses of one file; all else that is to be said of it goes to the report."""
-    unit = parse_source(text, filename)
-    report.files += 1
-    report.errors += unit.errors
-    if not names_loss(text):
-        return []
-    try:
-        analysis = diagnose(unit, settings.rules)
-        diagnoses = list(_audible(analysis.diagnoses, unit, settings))
-    except Exception as error:  # one file must not cost the findings of the others
-        report.errors.append(internal_error(error, filename))
-        return []
-    report.sites += analysis.sites
-    report.understood += analysis.understood
-    if diagnoses:
-        report.sources[filename] = unit.lines
-    return diagnoses
+@dataclass(eq=False)
+class Linter:
+    """Lints the files of one run, of which all share the settings, the report and the project."""
 
+    settings: Settings
+    report: Report
+    project: Project | None = None
+    diagnoses: list[Diagnosis] = field(default_factory=list)
+    wrappers: set[str] = field(default_factory=set)
+    suppressions: dict[str, Suppressions] = field(default_factory=dict)
+    filenames: set[str] = field(default_factory=set)
 
-def _audible(diagnoses: Sequence[Diagnosis], unit: SourceUnit, settings: Settings) -> Iterator[Diagnosis]:
-    """The diagnoses that neither the settings nor a comment silences, with the row where such a comment would stand."""
-    if not diagnoses:
-        return
-    suppressions = Suppressions(unit.lines)
-    for diagnosis in diagnoses:
-        finding = diagnosis.finding
-        row = finding.location.row
-        if settings.admits(finding) and not suppressions.silences(finding.code, row):
-            yield replace(diagnosis, finding=replace(finding, noqa_row=suppressions.comment_row(row)))
+    def lint(self, text: str, filename: str) -> None:
+        """Judge one file."""
+        unit = parse_source(text, filename)
+        self.report.files += 1
+        self.filenames.add(filename)
+        self.report.errors += unit.errors
+        if names_loss(text):
+            analysis = self._judge(unit)
+            self.report.sites += analysis.sites
+            self.report.understood += analysis.understood
+            self.wrappers |= analysis.wrappers
 
+    def lint_callers(self, text: str, filename: str) -> None:
+        """Judge the sites of other files once more as this one calls them, if it names any of the functions they are in."""
+        if self.project is None or not self.wrappers:
+            return
+        named = frozenset(name for name in self.wrappers if name in text)
+        if named:
+            unit = parse_source(text, filename)
+            called = imports_any(unit.tree, named)
+            if called:
+                self._judge(unit, called)
 
-def _finish(diagnoses: Iterable[Diagnosis], report: Report) -> list[Diagnosis]:
-    arranged = arrange(diagnoses)
-    report.findings = [diagnosis.finding for diagnosis in arranged]
-    report.errors.sort(key=lambda error: (error.filename, error.row, error.column, error.message))
-    return arranged
+    def _judge(self, unit: SourceUnit, wanted: frozenset[str] = frozenset()) -> Analysis:
+        """The analysis of one file, of which what may be heard is kept."""
+        try:
+            analysis = diagnose(unit, self.settings.rules, self.project, wanted)
+            audible = list(self._audible(analysis))
+        except Exception as error:  # one file must not cost the findings of the others
+            self.report.errors.append(internal_error(error, unit.filename))
+            return Analysis()
+        self.diagnoses += audible
+        return analysis
+
+    def _audible(self, analysis: Analysis) -> Iterator[Diagnosis]:
+        """The diagnoses that neither the settings nor a comment silences, with the row where such a comment would stand."""
+        for diagnosis in analysis.diagnoses:
+            finding = diagnosis.finding
+            filename, row = finding.location.filename, finding.location.row
+            if filename not in self.suppressions:
+                self.suppressions[filename] = Suppressions(analysis.units[filename].lines)
+            suppressions = self.suppressions[filename]
+            if self.settings.admits(finding) and not suppressions.silences(finding.code, row):
+                self.report.sources[filename] = analysis.units[filename].lines
+                yield replace(diagnosis, finding=replace(finding, noqa_row=suppressions.comment_row(row)))
+
+    def finish(self) -> list[Diagnosis]:
+        """Put the report in order; the diagnoses, one for each of its findings. Files that were not asked for are left out."""
+        diagnoses = arrange(d for d in self.diagnoses if d.finding.location.filename in self.filenames)
+        self.report.findings = [diagnosis.finding for diagnosis in diagnoses]
+        self.report.errors.sort(key=lambda error: (error.filename, error.row, error.column, error.message))
+        return diagnoses

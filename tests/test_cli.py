@@ -70,10 +70,10 @@ class TestCheck:
         assert (outcome.status, outcome.err) == (2, "missing.py: no such file or directory\n")
 
     def test_an_internal_error_names_the_file_and_spares_the_others(self, klint, monkeypatch):
-        def fails_for_a(unit, rules):
+        def fails_for_a(unit, *options):
             if unit.filename == "a.py":
                 raise KeyError("oh\nno")
-            return diagnose(unit, rules)
+            return diagnose(unit, *options)
 
         monkeypatch.setattr("klint.linter.diagnose", fails_for_a)
         write(a=CLEAN, b=SWAPPED)

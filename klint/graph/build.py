@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field, replace
 
-from klint.graph.calls import Calls
+from klint.graph.calls import Calls, defaults, qualified_name
 from klint.graph.expressions import Expressions
 from klint.graph.library import Library
 from klint.graph.nodes import Class, Function, Identities, Instance, ModuleObject, Operation, Parameter
+from klint.graph.project import Project
 from klint.graph.relevance import relevant_definitions
 from klint.graph.scope import Frame, Scope
 from klint.graph.statements import Statements
@@ -29,11 +30,12 @@ class Builder(Expressions, Statements, Calls):
     """Walks over one module."""
 
     classes: list[Class] = field(default_factory=list)
+    wanted: frozenset[str] = frozenset()
 
     def module(self) -> Graph:
         """Walk over the module's body, then over each function and method as if nothing were known of its callers."""
         scope = Scope(self.unit)
-        relevant = relevant_definitions(self.unit.tree, self.library.wanted)
+        relevant = relevant_definitions(self.unit.tree, self.library.wanted | self.wanted)
         frame = Frame(scope)
         for statement in self.unit.tree.body:
             self.steps = 0
@@ -86,7 +88,7 @@ class Builder(Expressions, Statements, Calls):
             Scope(function.unit, function.scope),
             owner=function.owner,
             receiver=function.bound,
-            function=function.name,
+            function=qualified_name(function),
             depth=depth,
         )
         names = frame.scope.names
@@ -98,14 +100,22 @@ class Builder(Expressions, Statements, Calls):
             if "builtins.classmethod" in decorators and isinstance(receiver, Instance):
                 receiver = receiver.cls
             names[positional.pop(0).arg] = receiver
-        for parameter in (*positional, *parameters.kwonlyargs):
-            names[parameter.arg] = Parameter(frame.anchor(parameter), self.identities.fresh(), parameter.arg)
+        for parameter, default in defaults(parameters):
+            if parameter in positional or parameter in parameters.kwonlyargs:
+                value = None if default is None else self.evaluate(default, Frame(function.scope))
+                anchor = frame.anchor(parameter)
+                names[parameter.arg] = Parameter(anchor, self.identities.fresh(), parameter.arg, value)
         for star in (parameters.vararg, parameters.kwarg):
             if star is not None:
                 names[star.arg] = self.unknown(frame.anchor(star), "what callers pass is not known")
         self.walk(function, frame)
 
 
-def build(unit: SourceUnit, library: Library) -> Graph:
-    """The graph of a module in terms of a library's operations."""
-    return Builder(unit, library).module()
+def build(
+    unit: SourceUnit, library: Library, project: Project | None = None, wanted: frozenset[str] = frozenset()
+) -> Graph:
+    """The graph of a module in terms of a library's operations.
+
+    Imports are followed into ``project``; functions that mention a name in ``wanted`` are walked as well.
+    """
+    return Builder(unit, library, project=project, wanted=wanted).module()

@@ -64,6 +64,7 @@ class Calls(Core):
     ) -> Node:
         """The node of a call. A choice of callees is a choice of results; what cannot be called is no choice at all."""
         anchor = frame.anchor(tree)
+        callee = self.resolve(callee)
         if isinstance(callee, Choice):
             return self._call_choice(callee, arguments, keywords, tree, frame, is_open)
         if isinstance(callee, Reference):
@@ -241,7 +242,7 @@ class Calls(Core):
             callers=(anchor, *frame.callers),
             owner=function.owner,
             receiver=function.bound,
-            function=function.name,
+            function=qualified_name(function),
             depth=frame.depth + 1,
         )
         receiver = () if function.bound is None else (function.bound,)
@@ -327,7 +328,7 @@ class Calls(Core):
         if parameters.kwarg is not None:
             entries = tuple((self.constant(name, place), value) for name, value in given.items())
             names[parameters.kwarg.arg] = self.dictionary(entries, place)
-        for parameter, default in _defaults(parameters):
+        for parameter, default in defaults(parameters):
             if parameter.arg not in names:
                 names[parameter.arg] = (
                     self.unknown(frame.anchor(parameter), "the argument is missing")
@@ -394,13 +395,23 @@ class Calls(Core):
         if known is not None:
             return known
         if isinstance(value, Reference):
+            resolved = self.resolve(value)
+            if resolved is not value:
+                return self.attribute(resolved, name, tree, frame)
             return self.reference(f"{value.name}.{name}", anchor)
         if isinstance(value, (Instance, Class)):
             found = self.find(value if isinstance(value, Class) else value.cls, name)
             if found is not None:
                 return self._bound(found, value, tree, frame)
-        if isinstance(value, ModuleObject) and name in value.options:
-            return value.options[name]
+        if isinstance(value, ModuleObject):
+            member = self.library.member(value.name, name)
+            if member is not None:
+                return self.operation(member.operation, value.options, anchor, frame, member.pure, value.open)
+            if self.library.function(f"{value.name}.{name}") is not None:
+                method = self.reference(f"{value.name}.{name}", anchor)
+                return Partial(anchor, self.identities.fresh(), method, (), value.options)
+            if name in value.options:
+                return value.options[name]
         if not isinstance(value, OBJECTS):
             signature = self.library.attribute(name)
             if signature is not None:
@@ -462,7 +473,13 @@ class Calls(Core):
             self.heap[key] = self.choice(condition, before, after)
 
 
-def _defaults(parameters: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr | None]]:
+def qualified_name(function: Function) -> str:
+    """``Class.method`` for a method, the plain name for a function."""
+    return f"{function.owner.definition.name}.{function.name}" if function.owner else function.name
+
+
+def defaults(parameters: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr | None]]:
+    """Every named parameter with its default."""
     positional = [*parameters.posonlyargs, *parameters.args]
     missing: list[ast.expr | None] = [None] * (len(positional) - len(parameters.defaults))
     yield from zip(positional, [*missing, *parameters.defaults], strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from klint.graph.library import Library, Signature
@@ -25,6 +26,7 @@ from klint.graph.nodes import (
     Sequence,
     Unknown,
 )
+from klint.graph.project import Project, bindings
 from klint.graph.scope import Frame, Scope
 from klint.source.python import Anchor, SourceUnit
 
@@ -32,6 +34,12 @@ Key = TypeVar("Key", str, tuple[int, str])
 
 STEPS = 30_000
 """how many expressions the walk over one function may cost; code that is built to be slow yields Unknown, never a hang."""
+
+_REEXPORTS = 8
+"""How often a name may be handed on from module to module."""
+
+_MODULES = 40
+"""How many other files one file's analysis may read."""
 
 DEPTH = 300
 """How deep expressions and followed calls may nest."""
@@ -64,6 +72,9 @@ class Core:
     settled: set[tuple[int, str]] = field(default_factory=set)
     steps: int = 0
     depth: int = 0
+    project: Project | None = None
+    modules: dict[str, Scope] = field(default_factory=dict)
+    importing: int = 0
 
     # The parts that subclasses bring.
 
@@ -185,6 +196,60 @@ class Core:
         )
         self.trace.append(node)
         return node
+
+    # Imports across the project.
+
+    def resolve(self, node: Node) -> Node:
+        """What a name from another file of the project stands for; the node itself where that is not known."""
+        for _ in range(_REEXPORTS):
+            if not isinstance(node, Reference) or self.project is None or self._is_library(node.name):
+                return node
+            found = self._imported(node)
+            if found is None:
+                return node
+            node = found
+        return node
+
+    def _is_library(self, name: str) -> bool:
+        known = self.library.function(name) or self.library.module(name)
+        return known is not None or name.startswith(("builtins.", "torch."))
+
+    def _imported(self, node: Reference) -> Node | None:
+        if self.project is None:
+            return None
+        found = self.project.find(node.anchor.unit, node.name)
+        if found is None:
+            return None
+        unit, names = found
+        if not names:
+            return None
+        value = self.module_scope(unit).lookup(names[0])
+        if value is None:
+            return None
+        if isinstance(value, Reference):
+            return self.reference(".".join((value.name, *names[1:])), value.anchor)
+        for name in names[1:]:
+            value = self.attribute(value, name, value.anchor.tree, Frame(Scope(unit)))
+        return value
+
+    def module_scope(self, unit: SourceUnit) -> Scope:
+        """The names of another module; a statement of it is walked when a name that it binds is first asked for."""
+        scope = self.modules.get(unit.filename)
+        if scope is None:
+            scope = self.modules[unit.filename] = Scope(unit)
+            if len(self.modules) <= _MODULES:
+                for name, statements in bindings(unit.tree).items():
+                    scope.deferred[name] = partial(self._bind_deferred, statements, scope)
+        return scope
+
+    def _bind_deferred(self, statements: list[ast.stmt], scope: Scope) -> None:
+        operations, objects, steps, depth = len(self.trace), len(self.objects), self.steps, self.depth
+        self.importing += 1
+        self.run(statements, Frame(scope))
+        self.importing -= 1
+        del self.trace[operations:]
+        del self.objects[objects:]
+        self.steps, self.depth = steps, depth
 
     # Signatures.
 

@@ -47,6 +47,9 @@ class Library(Protocol):
     def module(self, name: str) -> ModuleSignature | None:
         """The signatures of a module class by its qualified name."""
 
+    def member(self, module: str, name: str) -> Signature | None:
+        """The signature of an attribute or method of a module class's objects: an operation on the constructor's options."""
+
     def canonical(self, name: str) -> str:
         """The name under which the tables know a qualified name (``torch.nn.modules.loss.X`` is ``torch.nn.X``)."""
 

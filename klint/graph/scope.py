@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from klint.graph.nodes import Class, Node
@@ -14,17 +15,24 @@ Path = tuple[tuple[Node, bool], ...]
 
 @dataclass(eq=False)
 class Scope:
-    """The names of one module, class or function call; ``parent`` is the scope that encloses it in the source."""
+    """The names of one module, class or function call; ``parent`` is the scope that encloses it in the source.
+
+    ``deferred`` holds, by name, what will bind it when it is first asked for: an imported module is not walked as a whole.
+    """
 
     unit: SourceUnit
     parent: Scope | None = None
     names: dict[str, Node] = field(default_factory=dict)
     is_class: bool = False
+    deferred: dict[str, Callable[[], None]] = field(default_factory=dict)
 
     def lookup(self, name: str) -> Node | None:
         """What a name means here. As in Python, the names of a class body are not seen from its methods."""
         scope: Scope | None = self
         while scope is not None:
+            bind = scope.deferred.pop(name, None)
+            if bind is not None:
+                bind()
             if name in scope.names and (scope is self or not scope.is_class):
                 return scope.names[name]
             scope = scope.parent

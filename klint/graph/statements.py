@@ -101,13 +101,24 @@ class Statements(Core):
 
     def _ImportFrom(self, tree: ast.ImportFrom, frame: Frame) -> None:
         module = "." * tree.level + (tree.module or "")
+        if self.project is not None and tree.level:
+            module = self.project.absolute(frame.scope.unit, tree.module or "", tree.level) or module
         for alias in tree.names:
             if alias.name != "*":
                 full = f"{module}.{alias.name}" if module.strip(".") else module + alias.name
                 frame.bind(alias.asname or alias.name, self.reference(full, frame.anchor(tree)))
                 continue
+            self._import_star(module, tree, frame)
             for name in self.library.exports(module):
                 frame.bind(name, self.reference(f"{module}.{name}", frame.anchor(tree)))
+
+    def _import_star(self, module: str, tree: ast.ImportFrom, frame: Frame) -> None:
+        found = self.project.find(frame.scope.unit, module) if self.project is not None else None
+        if found is not None and not found[1]:
+            scope = self.module_scope(found[0])
+            for name in (*scope.names, *scope.deferred):
+                if not name.startswith("_"):
+                    frame.bind(name, self.reference(f"{module}.{name}", frame.anchor(tree)))
 
     # Definitions.
 
@@ -116,7 +127,7 @@ class Statements(Core):
             frame.anchor(tree), self.identities.fresh(), tree, frame.scope.unit, frame.scope, owner=frame.owner
         )
         frame.bind(tree.name, function)
-        if tree not in self.seen and not frame.scope.is_class:
+        if tree not in self.seen and not frame.scope.is_class and not self.importing:
             self.seen.add(tree)
             self.pending.append(function)
 
@@ -124,11 +135,13 @@ class Statements(Core):
 
     def _ClassDef(self, tree: ast.ClassDef, frame: Frame) -> None:
         scope = Scope(frame.scope.unit, frame.scope, is_class=True)
-        bases = tuple(self.evaluate(base, frame) for base in tree.bases if not isinstance(base, ast.Starred))
+        bases = tuple(
+            self.resolve(self.evaluate(base, frame)) for base in tree.bases if not isinstance(base, ast.Starred)
+        )
         cls = Class(frame.anchor(tree), self.identities.fresh(), tree, frame.scope.unit, scope, bases)
         self.run(tree.body, Frame(scope, path=frame.path, base=len(frame.path), owner=cls, depth=frame.depth))
         frame.bind(tree.name, cls)
-        if tree not in self.seen:
+        if tree not in self.seen and not self.importing:
             self.seen.add(tree)
             self.define(cls)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from klint import __version__
+from klint.graph.project import Project
 from klint.linter import arrange, internal_error, names_loss
 from klint.output.concise import one_line
 from klint.rules import RULES
@@ -37,10 +38,13 @@ class Plugin:
         if not names_loss(self._unit.text):
             return
         try:
-            findings = [diagnosis.finding for diagnosis in arrange(diagnose(self._unit, RULES).diagnoses)]
+            analysis = diagnose(self._unit, RULES, Project())
+            findings = [diagnosis.finding for diagnosis in arrange(analysis.diagnoses)]
         except Exception as error:
             sys.stderr.write(f"{one_line(str(internal_error(error, self._unit.filename)))}\n")
             return
         for finding in findings:
             place = finding.location
+            if place.filename != self._unit.filename:  # a site in another file, which flake8 asks about in its turn
+                continue
             yield place.row, place.column - 1, one_line(f"{finding.code} {finding.message}"), type(self)

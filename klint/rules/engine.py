@@ -5,18 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, product
+from itertools import combinations, islice, product
 from typing import Any
 
 from klint.finding import Confidence, Finding, Related
 from klint.graph.build import Graph, build
-from klint.graph.nodes import Choice, Node, Operation
+from klint.graph.nodes import Choice, Node, Operation, Parameter
 from klint.graph.nodes import Sequence as SequenceNode
+from klint.graph.project import Project
 from klint.rules.base import Diagnosis, Draft, Rule
 from klint.source.python import SourceUnit
 from klint.torch_model.infer import Inference
+from klint.torch_model.library import TORCH
 from klint.torch_model.losses import LOSSES
-from klint.torch_model.operations import TORCH
 from klint.torch_model.sites import ComparisonSite, LossSite
 
 WORLDS = 4
@@ -35,19 +36,30 @@ _SHOWN = ("print", "format", "return")
 
 @dataclass
 class Analysis:
-    """What klint made of one module: its diagnoses, how many loss sites it saw, and how many of them it understood."""
+    """What klint made of one module: its diagnoses, how many loss sites it saw, and how many of them it understood.
+
+    ``wrappers`` are the functions and classes whose callers decide what a site in them computes; ``units`` the modules, by file
+    name, in which the diagnoses stand.
+    """
 
     diagnoses: list[Diagnosis] = field(default_factory=list)
     sites: int = 0
     understood: int = 0
+    wrappers: frozenset[str] = frozenset()
+    units: dict[str, SourceUnit] = field(default_factory=dict)
 
 
-def diagnose(unit: SourceUnit, rules: Sequence[Rule[Any]]) -> Analysis:
-    """Judge every loss site of a module by ``rules``. Pure: the module is read, never run."""
+def diagnose(
+    unit: SourceUnit,
+    rules: Sequence[Rule[Any]],
+    project: Project | None = None,
+    wanted: frozenset[str] = frozenset(),
+) -> Analysis:
+    """Judge every loss site of a module by ``rules``, and those of the project that it calls. The code is read, never run."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _STACK))
     try:
-        return _Engine(build(unit, TORCH), rules).run()
+        return _Engine(build(unit, TORCH, project, wanted), rules).run()
     finally:
         sys.setrecursionlimit(limit)
 
@@ -81,7 +93,16 @@ class _Engine:
             for operation, pair in self._comparisons():
                 drafts.extend((rule, draft, operation) for rule, draft in self._judge_pair(operation, *pair))
         analysis.diagnoses = _diagnoses(drafts)
+        analysis.wrappers = frozenset(self._wrappers(places.values()))
+        analysis.units = {draft.anchor.unit.filename: draft.anchor.unit for _, draft, _ in drafts}
         return analysis
+
+    def _wrappers(self, places: Iterable[list[Operation]]) -> Iterator[str]:
+        """The functions, and the classes for methods, from whose parameters a loss call takes what it is given."""
+        for calls in places:
+            for call in calls:
+                if not call.callers and call.function and _rests_on_parameter(call):
+                    yield call.function.partition(".")[0]
 
     # One site in all its worlds.
 
@@ -157,6 +178,20 @@ class _Engine:
 
     def _may_hold_loss(self, node: Node) -> bool:
         return isinstance(node, (Operation, Choice))
+
+
+def _rests_on_parameter(call: Operation) -> bool:
+    """Whether something behind a call is a parameter of the function that it stands in."""
+    seen: set[int] = set()
+    queue = list(call.operands())
+    while queue and len(seen) < REACH:
+        node = queue.pop()
+        if isinstance(node, Parameter):
+            return True
+        if id(node) not in seen:
+            seen.add(id(node))
+            queue.extend(node.operands())
+    return False
 
 
 def _flat(node: Node) -> Iterator[Node]:
@@ -240,3 +275,29 @@ def _diagnoses(drafts: list[tuple[Rule[Any], Draft, Operation]]) -> list[Diagnos
         )
         found[key] = Diagnosis(finding, draft.claim)
     return sorted(found.values(), key=lambda diagnosis: diagnosis.finding.sort_key)
+
+
+def sites(unit: SourceUnit, project: Project | None = None) -> tuple[list[LossSite], list[ComparisonSite]]:
+    """What a module computes, judged by no rule.
+
+    Its loss sites, and those of the project that it calls, each in every way and world in which it is reached; and its
+    comparisons, each in one world.
+    """
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _STACK))
+    try:
+        engine = _Engine(build(unit, TORCH, project), ())
+        losses = [
+            LossSite(call, inference, engine.consumers)
+            for call in engine.graph.operations
+            if call.name in LOSSES
+            for inference in engine._worlds((call,), call.path)
+        ]
+        comparisons = [
+            ComparisonSite(left, right, place, inference)
+            for place, (left, right) in engine._comparisons()
+            for inference in islice(engine._worlds((left, right), place.path), 1)
+        ]
+        return losses, comparisons
+    finally:
+        sys.setrecursionlimit(limit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from klint.finding import Severity
+from klint.graph.nodes import Node
 from klint.rules.base import Draft, Rule
 from klint.rules.claims import Divisor, Effect
 from klint.rules.rewrite import kl_claim, per_row, with_arguments
@@ -68,7 +69,10 @@ class KlMeanReduction(Rule[LossSite]):
         number = None if classes is None else classes.value
         by = "the class count" if number is None else f"the class count, {number}"
         how = "" if site.is_given("reduction") or site.is_given("size_average") else ", the default,"
+        batched = rank == 2 and site.class_dim not in (0, -2)
         meant = {1: "'sum'", 2: "'batchmean'", None: "'batchmean'"}.get(rank, "'batchmean' on rows of shape (-1, C)")
+        if rank == 2 and not batched:
+            meant = "'sum', divided by the number of distributions"
         unbatched = with_arguments(site.call, reduction="batchmean")
         yield Draft(
             site.options.anchor,
@@ -78,7 +82,7 @@ class KlMeanReduction(Rule[LossSite]):
                 site,
                 "value * C = KL",
                 Effect.RATIO,
-                unbatched if rank == 2 else per_row(site.call, site.class_dim),
+                unbatched if batched else per_row(site.call, site.class_dim),
                 Divisor.ROWS,
                 None if classes is None else ONE / classes,
             ),
@@ -86,11 +90,10 @@ class KlMeanReduction(Rule[LossSite]):
 
 
 def _multiplied_by_classes(site: LossSite) -> bool:
-    for use in site.uses():
-        if use.name == "mul":
-            for slot in ("input", "other"):
-                count = site.inference.argument(use, slot).count
-                named = counts_classes(use.arguments[slot].anchor.text) if slot in use.arguments else False
-                if named or (count is not None and count == site.classes):
-                    return True
-    return False
+    factors = (node for use in site.uses() if use.name == "mul" for node in site.factors(use))
+    return any(counts_classes(node.anchor.text) or _is_class_count(site, node) for node in factors)
+
+
+def _is_class_count(site: LossSite, node: Node) -> bool:
+    count = site.inference.facts(node).count
+    return count is not None and count == site.classes

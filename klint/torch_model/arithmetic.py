@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from klint.graph.nodes import Constant, Node, Operation
 from klint.torch_model.count import ONE, Count
-from klint.torch_model.facts import Facts, Shape, Space, Term
+from klint.torch_model.facts import Distribution, Facts, Shape, Space, Term
 from klint.torch_model.infer import Inference, reads, unread
-from klint.torch_model.operations import Transfer
+from klint.torch_model.table import Transfer
 
 T = Transfer
 
@@ -63,6 +65,11 @@ def add(inference: Inference, node: Operation) -> Facts:
     if left.terms is not None and right.terms is not None and left.rank == 0 and right.rank == 0:
         terms = add_terms((*left.terms, *(scaled_terms(right.terms, sign) or ())))
         return replace(result, terms=terms, shape=Shape(()))
+    if node.name == "sub" and _is_log_normaliser(inference, node, left, right):
+        return replace(result, **_normalised(left, node, right, Space.LOG_PROBABILITIES))
+    first, second = _mass(left), _mass(right)
+    if node.name == "add" and first and second and left.same_dim(left.dim, right.dim):
+        return _mixture(result, left, first + second, node)
     spaces = {left.space, right.space}
     constants = [_number(inference.value(node, slot)) for slot in ("input", "other")]
     if spaces == {Space.SCORES} or (Space.SCORES in spaces and any(constants)):
@@ -85,6 +92,8 @@ def multiply(inference: Inference, node: Operation) -> Facts:
         return Facts(count=left.count / second if divides else left.count * second)
     if right.count is not None and first is not None and not divides:
         return Facts(count=right.count * first)
+    if divides and _is_own_sum(inference, node, left, right):
+        return replace(_same_shape(inference, node, left, left), **_normalised(left, node, right, Space.PROBABILITIES))
     tensor, factor = (left, second) if second is not None or divides or first is None else (right, first)
     result = _same_shape(inference, node, left, right)
     if factor is not None and factor.factor:
@@ -94,16 +103,65 @@ def multiply(inference: Inference, node: Operation) -> Facts:
             divisor = None if loss.divisor is None else loss.divisor / by
             loss = replace(loss, divisor=divisor, reduced=(*loss.reduced, node))
         result = replace(result, loss=loss, terms=scaled_terms(tensor.terms, by))
+    mass = _mass(tensor)
+    if mass is not None and factor is not None and factor.is_number and factor.factor:
+        return _mixture(result, tensor, mass / factor.factor if divides else mass * factor.factor, node)
     other = right if tensor is left else left
     if tensor.space is Space.SCORES and other.space is Space.UNKNOWN:
         return replace(result, space=Space.SCORES, made_by=node, confidence=tensor.confidence)
     return result
 
 
+def _mass(facts: Facts) -> Fraction | None:
+    """What a tensor sums to over its dim: 1 for a distribution, another number for a part of a mixture."""
+    return Fraction(1) if facts.space is Space.PROBABILITIES else facts.mass
+
+
+def _mixture(result: Facts, part: Facts, mass: Fraction, node: Operation) -> Facts:
+    """Weighted distributions over the same dim: one again as soon as the weights sum to 1."""
+    whole = math.isclose(mass, 1, rel_tol=1e-9)
+    space = Space.PROBABILITIES if whole else Space.UNKNOWN
+    return replace(
+        result, space=space, dim=part.dim, made_by=node, mass=None if whole else mass, confidence=part.confidence
+    )
+
+
+def _is_own_sum(inference: Inference, node: Operation, left: Facts, right: Facts) -> bool:
+    """Whether ``x / y`` is ``x / x.sum(dim, keepdim=True)``."""
+    total = inference.value(node, "other")
+    if not isinstance(total, Operation) or total.name != "sum" or left.values is None:
+        return False
+    return inference.argument(total, "input").values == left.values and _keeps_one_dim(inference, total)
+
+
+def _is_log_normaliser(inference: Inference, node: Operation, left: Facts, right: Facts) -> bool:
+    """Whether ``x - y`` is ``x - x.logsumexp(dim, keepdim=True)``."""
+    total = inference.value(node, "other")
+    if not isinstance(total, Operation) or total.name != "logsumexp" or left.values is None:
+        return False
+    return inference.argument(total, "input").values == left.values and _keeps_one_dim(inference, total)
+
+
+def _keeps_one_dim(inference: Inference, total: Operation) -> bool:
+    keep = inference.value(total, "keepdim")
+    return isinstance(keep, Constant) and bool(keep.value) and inference.integer(total, "dim") is not None
+
+
+def _normalised(source: Facts, node: Operation, total: Facts, space: Space) -> dict[str, Any]:
+    """The fields of a tensor that was divided by its own sum over a dim, or had its logsumexp subtracted."""
+    operation = node.arguments["other"]
+    written = operation.arguments["dim"] if isinstance(operation, Operation) else None
+    dim = written.value if isinstance(written, Constant) and isinstance(written.value, int) else None
+    distribution = None
+    if space is Space.LOG_PROBABILITIES and source.values is not None:
+        distribution = Distribution(source.values, source.dim_from_right(dim))
+    return {"space": space, "dim": dim, "made_by": node, "distribution": distribution}
+
+
 def _same_shape(inference: Inference, node: Operation, left: Facts, right: Facts) -> Facts:
     """New numbers in the shape that two operands broadcast to, where that is known; a number takes the other's."""
     result = unread(inference, node)
-    operands = [facts for facts in (left, right) if facts.root is not None]
+    operands = [facts for facts in (left, right) if facts.root is not None and facts.rank != 0]
     if len(operands) == 1 or (len(operands) == 2 and left.root == right.root):
         only = operands[0]
         return replace(result, shape=only.shape, min_rank=only.min_rank, root=only.root, name=only.name)
@@ -157,7 +215,27 @@ def reduce(inference: Inference, node: Operation) -> Facts:
             divisor = None if divisor is None or counted is None else divisor * counted
         class_dim = _class_dim_after(inference, node, source)
         loss = replace(loss, divisor=divisor, class_dim=class_dim, reduced=(*loss.reduced, node))
-    return replace(result, loss=loss, terms=terms)
+    result = replace(result, loss=loss, terms=terms)
+    if source.space is Space.SCORES:
+        return replace(result, space=Space.SCORES, made_by=node, confidence=source.confidence)
+    if is_mean and source.space is Space.PROBABILITIES:
+        return _mean_of_distributions(inference, node, source, result)
+    return result
+
+
+def _mean_of_distributions(inference: Inference, node: Operation, source: Facts, result: Facts) -> Facts:
+    """A mean over other dims than its own is a mixture, and so a distribution again."""
+    dims = inference.integers(node, "dim")
+    if dims is None or source.dim is None or any(source.same_dim(dim, source.dim) is not False for dim in dims):
+        return result
+    right = source.dim_from_right(source.dim)
+    if right is None or right >= 0:
+        return result
+    keep = inference.value(node, "keepdim")
+    if not (isinstance(keep, Constant) and keep.value):
+        below = [source.dim_from_right(dim) for dim in dims]
+        right += sum(1 for dim in below if dim is not None and right < dim < 0)
+    return replace(result, space=Space.PROBABILITIES, dim=right, made_by=node, confidence=source.confidence)
 
 
 def _reduced(inference: Inference, node: Operation, source: Facts) -> tuple[Shape | None, Count | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from fractions import Fraction
 
 from klint.finding import Confidence
 from klint.graph.nodes import Node, Operation
@@ -99,7 +100,8 @@ class Facts:
     established the space. ``shape`` holds the sizes (None: rank unknown), of which at least ``min_rank`` exist; ``root`` is the
     identity of the tensor whose shape this one has, ``values`` of the one whose numbers it has, in the same order. ``count`` is the
     number, for Python numbers that are sizes; ``sizes`` the tensor whose shape this is, for shapes. ``terms`` is the sum of
-    all numbers of the tensor in terms of its distributions. ``confidence`` is LIKELY where the space rests on a name.
+    all numbers of the tensor in terms of its distributions. ``mass`` is what the numbers sum to over
+    ``dim``, for a mixture of distributions that is not yet one itself. ``confidence`` is LIKELY where the space rests on a name.
     """
 
     space: Space = Space.UNKNOWN
@@ -115,6 +117,7 @@ class Facts:
     sizes: Facts | None = None
     loss: Loss | None = None
     terms: tuple[Term, ...] | None = None
+    mass: Fraction | None = None
     name: str = ""
     confidence: Confidence = Confidence.PROVEN
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, fields, replace
 from klint.finding import Confidence
 from klint.graph.nodes import Choice, Constant, Node, Operation, Parameter, Sequence, Unknown
 from klint.torch_model.count import Count
-from klint.torch_model.facts import NOTHING, Facts, Space
-from klint.torch_model.names import space_of_name
-from klint.torch_model.operations import OPERATIONS, Transfer
+from klint.torch_model.facts import NOTHING, Facts, Shape, Space
+from klint.torch_model.names import is_scalar_name, space_of_name
+from klint.torch_model.operations import OPERATIONS
+from klint.torch_model.table import Transfer
 
 TransferFunction = Callable[["Inference", Operation], Facts]
 TRANSFERS: dict[Transfer, TransferFunction] = {}
@@ -108,7 +109,9 @@ class Inference:
             whole = isinstance(number, int) and not isinstance(number, bool)
             return Facts(count=Count.number(number)) if whole and isinstance(number, int) else NOTHING
         if isinstance(node, Parameter):
-            return named(node, node.name)
+            default = node.default.value if isinstance(node.default, Constant) else None
+            facts = named(node, node.name)
+            return replace(facts, shape=Shape(())) if isinstance(default, (int, float)) else facts
         if isinstance(node, Unknown):
             return named(node, node.text)
         return NOTHING
@@ -124,6 +127,11 @@ class Inference:
         """The node of an argument in this world, or None where it is absent."""
         node = operation.arguments.get(slot)
         return None if node is None else self.resolve(node)
+
+    def is_given(self, operation: Operation, slot: str) -> bool:
+        """Whether an argument is passed and is not None."""
+        node = self.value(operation, slot)
+        return node is not None and not (isinstance(node, Constant) and node.value is None)
 
     def integer(self, operation: Operation, slot: str) -> int | None:
         """A literal whole number, or None."""
@@ -169,7 +177,7 @@ def named(node: Node, name: str) -> Facts:
     space = space_of_name(name) if name.replace(".", "").replace("_", "").isalnum() else Space.UNKNOWN
     return Facts(
         space=space,
-        made_by=None,
+        shape=Shape(()) if is_scalar_name(name) else None,
         root=node.identity,
         values=node.identity,
         name=name if len(name) < 30 else "input",

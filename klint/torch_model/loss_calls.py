@@ -10,7 +10,7 @@ from klint.torch_model.count import ONE, Count
 from klint.torch_model.facts import Distribution, Facts, Loss, Shape, Space, Term
 from klint.torch_model.infer import Inference, reads, unread
 from klint.torch_model.losses import LOSSES
-from klint.torch_model.operations import Transfer
+from klint.torch_model.table import Transfer
 
 
 def reduction_of(inference: Inference, call: Operation) -> str | None:

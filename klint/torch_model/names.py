@@ -25,6 +25,14 @@ def space_of_name(name: str) -> Space:
     return _LAST_WORD.get(words[-1], Space.UNKNOWN)
 
 
+_SCALAR_WORDS = frozenset("T temperature temp tau".split())
+
+
+def is_scalar_name(name: str) -> bool:
+    """Whether a value is named like a temperature, which is one number: ``self.T``, ``kd_temperature``."""
+    return name.rpartition(".")[2].split("_")[-1] in _SCALAR_WORDS
+
+
 _CLASS_WORDS = frozenset("class classes nclasses label labels vocab categories outputs".split())
 
 

@@ -8,70 +8,14 @@ are short for ``torch.nn.`` and ``torch.nn.functional.``. The first callable of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from enum import Enum
-
-from klint.graph.library import ModuleSignature, Signature
-from klint.torch_model.losses import LOSS_NAMES, LOSSES
-
-
-class Transfer(Enum):
-    """How an operation moves what is known of its operands to its result; ``infer.py`` holds one function for each."""
-
-    SOFTMAX = "softmax"  # scores -> probabilities over dim
-    LOG_SOFTMAX = "log_softmax"  # scores -> log-probabilities over dim
-    SIGMOID = "sigmoid"
-    LOG_SIGMOID = "logsigmoid"
-    LOG = "log"
-    EXP = "exp"
-    SCORES = "scores"  # a layer: whatever goes in, scores come out
-    BOUNDED = "bounded"  # activations that are scores to a loss, though bounded (relu, tanh)
-    KEEP = "keep"  # same numbers, same shape
-    CLAMP = "clamp"  # same meaning up to a bound
-    INDICES = "indices"  # whole numbers that name classes
-    ONE_HOT = "one_hot"
-    LOSS = "loss"
-    ADD = "add"
-    SUB = "sub"
-    MUL = "mul"
-    DIV = "div"
-    NEG = "neg"
-    SUM = "sum"
-    MEAN = "mean"
-    LOGSUMEXP = "logsumexp"
-    VIEW = "view"  # same numbers, another shape: the shape rule is found by the operation's name
-    INDEX = "index"
-    SHAPE = "shape"
-    LENGTH = "length"
-    NUMEL = "numel"
-    LITERAL = "literal"  # torch.tensor([...])
-    CREATE = "create"  # numbers that torch makes up, of a given shape
-    JOIN = "join"  # cat, stack
-    NUMBER = "number"  # float(x), int(x), x.item()
-    COMPARE = "compare"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class OperationSpec:
-    """One row of the table. ``pure`` operations may be replayed by verify: no effect but their result."""
-
-    name: str
-    transfer: Transfer
-    callables: tuple[str, ...]
-    pure: bool = True
-    random: bool = False
-    detail: str = ""
-
-
-def _row(name: str, transfer: Transfer, *callables: str, random: bool = False, detail: str = "") -> OperationSpec:
-    return OperationSpec(name, transfer, callables, random=random, detail=detail)
-
+from klint.torch_model.layers import LAYERS
+from klint.torch_model.losses import LOSSES
+from klint.torch_model.table import OperationSpec, Transfer
+from klint.torch_model.table import row as _row
 
 T = Transfer
 
-_ROWS: tuple[OperationSpec, ...] = (
+ROWS: tuple[OperationSpec, ...] = (
     # Normalising
     _row(
         "softmax",
@@ -182,18 +126,26 @@ _ROWS: tuple[OperationSpec, ...] = (
         ".div_(other)",
         "torch.divide(input, other)",
     ),
+    _row("normalize", T.NORMALIZE, "F.normalize(input, p=2.0, dim=1, eps=1e-12)"),
+    _row(
+        "cosine_similarity",
+        T.MATMUL,
+        "F.cosine_similarity(input, other, dim=1, eps=1e-08)",
+        "torch.cosine_similarity(input, other)",
+    ),
     _row("floordiv", T.UNKNOWN, "torch.floor_divide(input, other)"),
     _row("mod", T.UNKNOWN, "torch.remainder(input, other)"),
     _row("pow", T.UNKNOWN, "torch.pow(input, exponent)", ".pow(exponent)"),
     _row("neg", T.NEG, "torch.neg(input)", ".neg()"),
     _row(
         "matmul",
-        T.SCORES,
+        T.MATMUL,
         "torch.matmul(input, other)",
         "torch.mm(input, other)",
         "torch.bmm(input, other)",
         ".matmul(other)",
         ".mm(other)",
+        ".bmm(other)",
     ),
     _row("sum", T.SUM, "torch.sum(input, dim=None, keepdim=False)", ".sum(dim=None, keepdim=False)"),
     _row("mean", T.MEAN, "torch.mean(input, dim=None, keepdim=False)", ".mean(dim=None, keepdim=False)"),
@@ -222,52 +174,58 @@ _ROWS: tuple[OperationSpec, ...] = (
     _row("zeros_like", T.CREATE, "torch.zeros_like(input)", detail="unknown like"),
     _row("ones_like", T.CREATE, "torch.ones_like(input)", detail="unknown like"),
     _row("full_like", T.CREATE, "torch.full_like(input, fill_value)", detail="unknown like"),
-    # Joining
-    _row("cat", T.JOIN, "torch.cat(tensors, dim=0)", "torch.concat(tensors, dim=0)"),
+    # Joining, parting, picking
+    _row(
+        "cat", T.JOIN, "torch.cat(tensors, dim=0)", "torch.concat(tensors, dim=0)", "torch.concatenate(tensors, dim=0)"
+    ),
     _row("stack", T.JOIN, "torch.stack(tensors, dim=0)"),
-    # Layers
+    _row("chunk", T.SPLIT, "torch.chunk(input, chunks, dim=0)", ".chunk(chunks, dim=0)"),
+    _row("split", T.SPLIT, "torch.split(input, split_size, dim=0)", ".split(split_size, dim=0)"),
+    _row("unbind", T.SPLIT, "torch.unbind(input, dim=0)", ".unbind(dim=0)"),
+    _row("max", T.EXTREME, "torch.max(input, dim=None, keepdim=False)", ".max(dim=None, keepdim=False)"),
+    _row("min", T.EXTREME, "torch.min(input, dim=None, keepdim=False)", ".min(dim=None, keepdim=False)"),
+    _row("topk", T.EXTREME, "torch.topk(input, k, dim=-1)", ".topk(k, dim=-1)"),
+    _row("sort", T.EXTREME, "torch.sort(input, dim=-1, descending=False)", ".sort(dim=-1, descending=False)"),
+    _row("values", T.SELECT, "@values"),
+    _row("indices", T.INDICES, "@indices"),
+    _row("gather", T.SELECT, "torch.gather(input, dim, index)", ".gather(dim, index)"),
+    _row("index_select", T.SELECT, "torch.index_select(input, dim, index)", ".index_select(dim, index)"),
+    _row("masked_select", T.SELECT, "torch.masked_select(input, mask)", ".masked_select(mask)"),
+    _row("narrow", T.SELECT, "torch.narrow(input, dim, start, length)", ".narrow(dim, start, length)"),
+    _row("select", T.SELECT, "torch.select(input, dim, index)", ".select(dim, index)"),
+    _row("roll", T.SELECT, "torch.roll(input, shifts, dims=None)", ".roll(shifts, dims=None)"),
+    _row("flip", T.SELECT, "torch.flip(input, *dims)", ".flip(*dims)"),
+    _row("repeat", T.SELECT, ".repeat(*sizes)"),
     _row(
-        "linear",
-        T.SCORES,
-        "nn.Linear(in_features, out_features, bias=True)",
-        "F.linear(input, weight, bias=None)",
-        detail="linear",
-    ),
-    _row("bilinear", T.SCORES, "nn.Bilinear(in1_features, in2_features, out_features, bias=True)"),
-    _row(
-        "conv1d",
-        T.SCORES,
-        "nn.Conv1d(in_channels, out_channels, kernel_size)",
-        "F.conv1d(input, weight, bias=None)",
-        detail="rank 3",
-    ),
-    _row(
-        "conv2d",
-        T.SCORES,
-        "nn.Conv2d(in_channels, out_channels, kernel_size)",
-        "F.conv2d(input, weight, bias=None)",
-        detail="rank 4",
-    ),
-    _row("conv3d", T.SCORES, "nn.Conv3d(in_channels, out_channels, kernel_size)", detail="rank 5"),
-    _row(
-        "batch_norm",
-        T.SCORES,
-        "nn.BatchNorm1d(num_features)",
-        "nn.BatchNorm2d(num_features)",
-        "nn.BatchNorm3d(num_features)",
-        detail="same shape",
+        "repeat_interleave",
+        T.SELECT,
+        "torch.repeat_interleave(input, repeats, dim=None)",
+        ".repeat_interleave(repeats, dim=None)",
     ),
     _row(
-        "layer_norm",
-        T.SCORES,
-        "nn.LayerNorm(normalized_shape)",
-        "F.layer_norm(input, normalized_shape)",
-        detail="same shape",
+        "masked_fill",
+        T.OVERWRITE,
+        ".masked_fill(mask, value)",
+        ".masked_fill_(mask, value)",
+        "torch.masked_fill(input, mask, value)",
     ),
-    _row("relu", T.BOUNDED, "F.relu(input, inplace=False)", "torch.relu(input)", ".relu()", "nn.ReLU(inplace=False)"),
-    _row("leaky_relu", T.BOUNDED, "F.leaky_relu(input, negative_slope=0.01)", "nn.LeakyReLU(negative_slope=0.01)"),
-    _row("gelu", T.BOUNDED, "F.gelu(input)", "nn.GELU()"),
-    _row("tanh", T.BOUNDED, "torch.tanh(input)", "F.tanh(input)", ".tanh()", "nn.Tanh()"),
+    _row(
+        "scatter",
+        T.OVERWRITE,
+        ".scatter(dim, index, src)",
+        ".scatter_(dim, index, src)",
+        "torch.scatter(input, dim, index, src)",
+    ),
+    _row("where", T.WHERE, "torch.where(condition, input, other)"),
+    _row("rearrange", T.LIKE_FIRST, "einops.rearrange(input, pattern)", "einops.repeat(input, pattern)", pure=False),
+    _row("unfold", T.LIKE_FIRST, ".unfold(dimension, size, step)"),
+    _row("to_dense", T.LIKE_FIRST, ".to_dense()", ".permute_as(other)"),
+    # Distributions
+    _row("categorical_probs", T.SOFTMAX, "torch.distributions.Categorical@probs", detail="categorical"),
+    _row("categorical_logits", T.LOG_SOFTMAX, "torch.distributions.Categorical@logits", detail="categorical"),
+    _row("categorical_entropy", T.ENTROPY, "torch.distributions.Categorical.entropy(probs, logits)"),
+    # Layers and activations: their rows are in layers.py
+    *LAYERS,
     # Comparisons: == and the like are built as these too
     _row("eq", T.COMPARE, "torch.eq(input, other)"),
     _row("ne", T.COMPARE, "torch.ne(input, other)"),
@@ -287,60 +245,9 @@ _ROWS: tuple[OperationSpec, ...] = (
     ),
 )
 
-OPERATIONS: dict[str, OperationSpec] = {row.name: row for row in _ROWS}
+OPERATIONS: dict[str, OperationSpec] = {row.name: row for row in ROWS}
 
 _SHORT = (("nn.", "torch.nn."), ("F.", "torch.nn.functional."))
-_ALIASES = (
-    ("torch.nn.modules.loss.", "torch.nn."),
-    ("torch.nn.modules.activation.", "torch.nn."),
-    ("torch.nn.modules.linear.", "torch.nn."),
-    ("torch.nn.modules.", "torch.nn."),
-)
-
-
-@dataclass
-class TorchLibrary:
-    """The table as the graph builder asks for it (``klint.graph.library.Library``)."""
-
-    functions: dict[str, Signature] = field(default_factory=dict)
-    methods: dict[str, Signature] = field(default_factory=dict)
-    attributes: dict[str, Signature] = field(default_factory=dict)
-    modules: dict[str, ModuleSignature] = field(default_factory=dict)
-
-    @property
-    def wanted(self) -> frozenset[str]:
-        """The names of the losses, as functions and as modules."""
-        return LOSS_NAMES
-
-    def function(self, name: str) -> Signature | None:
-        """The signature of a qualified function name."""
-        return self.functions.get(name)
-
-    def method(self, name: str) -> Signature | None:
-        """The signature of a tensor method."""
-        return self.methods.get(name)
-
-    def attribute(self, name: str) -> Signature | None:
-        """The signature of a tensor property."""
-        return self.attributes.get(name)
-
-    def module(self, name: str) -> ModuleSignature | None:
-        """The signatures of a module class."""
-        return self.modules.get(name)
-
-    def canonical(self, name: str) -> str:
-        """The name under which the tables know a qualified name."""
-        for alias, known in _ALIASES:
-            if name.startswith(alias):
-                return known + name[len(alias) :]
-        return name
-
-    def exports(self, module: str) -> Iterable[str]:
-        """The names directly inside a torch module that the tables know."""
-        prefix = module + "."
-        for name in (*self.functions, *self.modules):
-            if name.startswith(prefix) and "." not in name[len(prefix) :]:
-                yield name[len(prefix) :]
 
 
 def split_callable(text: str) -> tuple[str, tuple[str, ...]]:
@@ -351,23 +258,3 @@ def split_callable(text: str) -> tuple[str, tuple[str, ...]]:
             name = full + name[len(short) :]
             break
     return name, tuple(slot.partition("=")[0].strip() for slot in slots.split(",") if slot.strip())
-
-
-def _library() -> TorchLibrary:
-    library = TorchLibrary()
-    for row in _ROWS:
-        call_slots = tuple(LOSSES[row.name].slots) if row.name in LOSSES else ("input",)
-        for text in row.callables:
-            name, slots = split_callable(text)
-            if name.startswith("@"):
-                library.attributes[name[1:]] = Signature(row.name, ("input",))
-            elif name.startswith("."):
-                library.methods[name[1:]] = Signature(row.name, ("input", *slots), not row.random)
-            elif name.startswith("torch.nn.") and name[9].isupper():
-                library.modules[name] = ModuleSignature(slots, Signature(row.name, call_slots, not row.random))
-            else:
-                library.functions[name] = Signature(row.name, slots, not row.random)
-    return library
-
-
-TORCH = _library()

@@ -8,12 +8,17 @@ from klint.graph.nodes import Constant, Node, Operation, Sequence
 from klint.torch_model.count import ONE, Count, Size
 from klint.torch_model.facts import NOTHING, Facts, Shape, Space
 from klint.torch_model.infer import Inference, reads, short
-from klint.torch_model.operations import Transfer
+from klint.torch_model.operations import OPERATIONS
+from klint.torch_model.table import Transfer
 
 T = Transfer
 
 Moved = tuple[list[Count], list["int | None"]]
 """The new sizes, and for each old dim where it went (None: gone, or merged with others)."""
+
+
+_PARTS = [spec for spec in OPERATIONS.values() if spec.transfer is T.SPLIT]
+_PAIRS = [spec for spec in OPERATIONS.values() if spec.transfer is T.EXTREME]
 
 
 @reads(T.VIEW)
@@ -209,6 +214,13 @@ def _expand(sizes: tuple[Count | None, ...] | None, old: list[Count]) -> Moved |
 def index(inference: Inference, node: Operation) -> Facts:
     """``x[...]``: an item of a shape is a size; of a tensor, whole numbers drop dims, None adds one, slices keep them."""
     source = inference.argument(node, "input")
+    maker = inference.value(node, "input")
+    if isinstance(maker, Operation) and OPERATIONS.get(maker.name) in _PAIRS and maker.arguments.keys() & {"dim", "k"}:
+        if inference.integer(node, "index") == 1:
+            return Facts(space=Space.INDICES, integer=True, root=node.identity, values=node.identity)
+        return replace(source, values=node.identity, root=node.identity, name=short(node))
+    if isinstance(maker, Operation) and OPERATIONS.get(maker.name) in _PARTS:
+        return replace(source, values=node.identity, root=node.identity, name=short(node))
     if source.sizes is not None:
         place = inference.integer(node, "index")
         return NOTHING if place is None else Facts(count=source.sizes.size(place))

@@ -123,6 +123,16 @@ class LossSite:
         node = self.call.arguments.get(slot)
         return node is not None and not (isinstance(node, Constant) and node.value is None)
 
+    def factors(self, product: Operation) -> Iterator[Node]:
+        """The factors of a product, those of products inside it included."""
+        queue: list[Node] = list(product.operands())
+        while queue:
+            node = self.inference.resolve(queue.pop())
+            if isinstance(node, Operation) and node.name == "mul":
+                queue.extend(node.operands())
+            else:
+                yield node
+
     def uses(self) -> Iterator[Operation]:
         """The operations that use the value, directly or through others, nearest first."""
         queue = [*self.consumers.get(id(self.call), ())]

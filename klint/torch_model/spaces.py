@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 
+from klint.finding import Confidence
 from klint.graph.nodes import Constant, Node, Operation, Sequence
-from klint.torch_model.count import Count
+from klint.torch_model.count import Count, Size
 from klint.torch_model.facts import NOTHING, Distribution, Facts, Shape, Space
 from klint.torch_model.infer import Inference, reads, short, unread
-from klint.torch_model.operations import OPERATIONS, Transfer
+from klint.torch_model.operations import OPERATIONS
+from klint.torch_model.table import Transfer
 
 T = Transfer
 
@@ -30,6 +33,8 @@ def like(source: Facts, node: Node, space: Space = Space.UNKNOWN) -> Facts:
 def softmax(inference: Inference, node: Operation) -> Facts:
     """Scores become (log-)probabilities over ``dim``; without dim torch takes 0 for rank 0, 1 and 3, else 1."""
     spec = OPERATIONS[node.name]
+    if spec.detail == "categorical":
+        return _categorical(inference, node)
     slot = "logits" if node.name == "gumbel_softmax" else "input"
     source = inference.argument(node, slot)
     dim = inference.integer(node, "dim")
@@ -49,6 +54,24 @@ def softmax(inference: Inference, node: Operation) -> Facts:
         if source.space is Space.LOG_PROBABILITIES and source.same_dim(dim, source.dim):
             distribution = source.distribution or distribution
     return replace(result, dim=dim, made_by=node, distribution=distribution)
+
+
+def _categorical(inference: Inference, node: Operation) -> Facts:
+    """``Categorical(...).probs`` and ``.logits``: normalised over the last dim, whatever it was made of."""
+    space = Space.PROBABILITIES if node.name == "categorical_probs" else Space.LOG_PROBABILITIES
+    source = categorical_source(inference, node)
+    return replace(like(source, node, space), dim=-1, made_by=node, distribution=source.distribution)
+
+
+def categorical_source(inference: Inference, node: Operation) -> Facts:
+    """The tensor that a Categorical was made of, with the distribution that it then holds."""
+    slot = "logits" if inference.is_given(node, "logits") else "probs"
+    source = inference.argument(node, slot)
+    if source.values is None or node.open:
+        return NOTHING
+    if source.is_distribution and source.distribution is not None:
+        return source
+    return replace(source, distribution=Distribution(source.values, -1, normalised=slot == "logits"))
 
 
 @reads(T.LOG)
@@ -100,12 +123,131 @@ def clamp(inference: Inference, node: Operation) -> Facts:
     return replace(source, values=node.identity, distribution=None, loss=None, terms=None)
 
 
-@reads(T.BOUNDED)
-def bounded(inference: Inference, node: Operation) -> Facts:
-    """An activation: its output is scores if it is fed from scores, otherwise not known."""
+@reads(T.STAY_SCORES, T.SELECT, T.OVERWRITE)
+def stay_scores(inference: Inference, node: Operation) -> Facts:
+    """Scores stay scores. What becomes of a distribution is not known: dropout, a mask or a selection breaks it."""
+    source = inference.argument(node, "input")
+    keeps_shape = OPERATIONS[node.name].detail == "same shape" or OPERATIONS[node.name].transfer is T.OVERWRITE
+    result = like(source, node) if keeps_shape else unread(inference, node)
+    if source.space is not Space.SCORES:
+        return replace(result, integer=source.integer)
+    return replace(result, space=Space.SCORES, made_by=node, confidence=source.confidence)
+
+
+@reads(T.MATMUL)
+def matmul(inference: Inference, node: Operation) -> Facts:
+    """Products with scores are scores; a product of two tensors of which nothing is known may well be a distribution."""
+    operands = (inference.argument(node, "input"), inference.argument(node, "other"))
+    result = unread(inference, node)
+    if Space.SCORES not in {facts.space for facts in operands} or any(facts.is_distribution for facts in operands):
+        return result
+    return replace(result, space=Space.SCORES, made_by=node, confidence=weakest(operands))
+
+
+def weakest(operands: Iterable[Facts]) -> Confidence:
+    """LIKELY if any operand is."""
+    return Confidence.LIKELY if any(f.confidence is Confidence.LIKELY for f in operands) else Confidence.PROVEN
+
+
+@reads(T.NORMALIZE)
+def normalize(inference: Inference, node: Operation) -> Facts:
+    """Unit vectors are scores; with ``p=1`` they may be a distribution."""
+    source = inference.argument(node, "input")
+    norm = inference.value(node, "p")
+    unit = norm is None or (isinstance(norm, Constant) and norm.value == 2)
+    return replace(like(source, node), space=Space.SCORES, made_by=node) if unit else like(source, node)
+
+
+@reads(T.WHERE)
+def where(inference: Inference, node: Operation) -> Facts:
+    """One of two values, element by element: scores if both are, or if the other is a number."""
+    operands = [inference.argument(node, slot) for slot in ("input", "other")]
+    tensors = [facts for facts in operands if facts.root is not None]
+    result = unread(inference, node)
+    if tensors and all(facts.space is Space.SCORES for facts in tensors):
+        return replace(result, space=Space.SCORES, made_by=node, confidence=weakest(tensors))
+    return result
+
+
+@reads(T.SPLIT)
+def split(inference: Inference, node: Operation) -> Facts:
+    """A tuple of parts: the facts of any of them, which ``shapes.index`` hands out."""
+    source = inference.argument(node, "input")
+    dim = inference.integer(node, "dim") if "dim" in node.arguments else 0
+    same = None if dim is None else source.same_dim(dim, source.dim)
+    if source.is_distribution and same is not False and not (source.dim == -1 and dim == 0 and source.min_rank > 1):
+        return unread(inference, node)
+    kept = source.dim if source.dim is not None and source.dim < 0 else source.dim_from_right(source.dim)
+    kept = kept if kept is None or kept < 0 else None
+    return replace(
+        unread(inference, node),
+        space=source.space,
+        dim=kept if source.is_distribution else None,
+        made_by=source.made_by,
+        confidence=source.confidence,
+        integer=source.integer,
+    )
+
+
+@reads(T.EXTREME)
+def extreme(inference: Inference, node: Operation) -> Facts:
+    """``max`` and its kin: of scores, scores. The indices that come along are told apart by ``shapes.index``."""
     source = inference.argument(node, "input")
     space = Space.SCORES if source.space is Space.SCORES else Space.UNKNOWN
-    return replace(like(source, node, space), made_by=node, confidence=source.confidence)
+    return replace(unread(inference, node), space=space, made_by=node, confidence=source.confidence)
+
+
+@reads(T.LIKE_FIRST)
+def like_first(inference: Inference, node: Operation) -> Facts:
+    """The same meaning over dims that are not followed."""
+    source = inference.argument(node, "input")
+    return replace(unread(inference, node), space=source.space, made_by=source.made_by, confidence=source.confidence)
+
+
+@reads(T.JOIN)
+def join_tensors(inference: Inference, node: Operation) -> Facts:
+    """``cat`` and ``stack``: scores of scores; distributions stay whole unless they are joined along their own dim."""
+    tensors = inference.value(node, "tensors")
+    parts = [inference.facts(item) for item in tensors.items] if isinstance(tensors, Sequence) else []
+    result = unread(inference, node)
+    if not parts or len({part.space for part in parts}) != 1:
+        return result
+    first = parts[0]
+    dim = inference.integer(node, "dim") if "dim" in node.arguments else 0
+    confidence = weakest(parts)
+    if first.space is Space.SCORES:
+        return replace(result, space=Space.SCORES, made_by=node, confidence=confidence)
+    ranks = {part.rank for part in parts}
+    rights = {part.dim_from_right(part.dim) for part in parts}
+    right = rights.pop() if len(rights) == 1 else None
+    if not first.is_distribution or dim is None or right is None or right >= 0:
+        return result
+    rank = ranks.pop() if len(ranks) == 1 else None
+    if node.name == "stack":
+        below = dim < 0 and -dim - 1 <= -right - 1 and dim == -1  # a new last dim pushes the others left
+        moved = right - 1 if below else right
+        known = dim == 0 or dim == -1 or (rank is not None)
+        if rank is not None and dim not in (0, -1):
+            place = dim % (rank + 1)
+            moved = right if place <= rank + right else right - 1
+        shape = None
+        if rank is not None and first.shape is not None and all(part.shape == first.shape for part in parts):
+            sizes = list(first.shape.sizes)
+            sizes.insert(dim % (rank + 1), Count.number(len(parts)))
+            shape = Shape(tuple(sizes))
+        return replace(result, space=first.space, dim=moved, made_by=first.made_by, shape=shape) if known else result
+    along = dim if dim < 0 else None if rank is None else dim - rank
+    if along is None and dim == 0 and min(part.min_rank for part in parts) > -right:
+        along = -1_000  # the first dim is not the one that is normalised over
+    if along is None or along == right:
+        return result
+    return replace(result, space=first.space, dim=right, made_by=first.made_by, confidence=confidence)
+
+
+@reads(T.LOGSUMEXP)
+def logsumexp(inference: Inference, node: Operation) -> Facts:
+    """The normaliser of scores; ``x - x.logsumexp(...)`` is recognised where it is subtracted."""
+    return replace(unread(inference, node), made_by=node)
 
 
 @reads(T.SCORES)
@@ -117,9 +259,8 @@ def scores(inference: Inference, node: Operation) -> Facts:
     if detail == "same shape":
         return replace(like(source, node, Space.SCORES), made_by=node)
     if detail == "linear" and source.shape is not None and source.shape.sizes:
-        features = inference.argument(node, "out_features").count
-        if features is not None:
-            return replace(result, shape=Shape((*source.shape.sizes[:-1], features)))
+        features = inference.argument(node, "out_features").count or Count.of(Size(node.identity, -1, "C"))
+        return replace(result, shape=Shape((*source.shape.sizes[:-1], features)))
     return result
 
 
@@ -207,7 +348,7 @@ def number(inference: Inference, node: Operation) -> Facts:
     return inference.argument(node, "input")
 
 
-@reads(T.JOIN, T.COMPARE, T.UNKNOWN, T.LOGSUMEXP)
+@reads(T.COMPARE, T.UNKNOWN)
 def nothing(inference: Inference, node: Operation) -> Facts:
     """Nothing is followed through."""
-    return unread(inference, node) if OPERATIONS[node.name].transfer is not T.UNKNOWN else NOTHING
+    return unread(inference, node)

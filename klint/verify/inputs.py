@@ -21,7 +21,9 @@ RANKS = (2, 3, 4, 1)
 MAX_ATTEMPTS = 400
 _MORE_SIZES = (5, 11, 13, 17)
 _MAX_CODE_SIZES = 6
+_MAX_CODE_SIZE = 4096
 _SIZE_SLOTS = frozenset({"shape", "size"})
+_MASK_SLOTS = frozenset({"mask", "condition", "no mask"})
 _FIXED: Mapping[str, bool | float | str | None] = {
     "dim0": 0,
     "dim1": 1,
@@ -57,10 +59,18 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """A choice of sizes: the class count, and for each leaf its shape, or None where it is a Python value."""
+class Sizes:
+    """What stands for the batch size and the class count."""
 
+    batch: int
     classes: int
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A choice of sizes, and the shape of each leaf, or None where it is a Python value."""
+
+    sizes: Sizes
     shapes: tuple[Shape | None, ...]
 
 
@@ -89,16 +99,16 @@ class Inputs:
     def draw(self, attempt: Attempt) -> dict[int, Any]:
         """The leaves by register. Floating tensors require a gradient."""
         return {
-            leaf.register: self._python_value(self._use(leaf), attempt.classes)
+            leaf.register: self._python_value(self._use(leaf), attempt.sizes)
             if shape is None
-            else self._tensor(self._use(leaf), shape, attempt.classes, self.seed * 1_000_003 + index)
+            else self._tensor(self._use(leaf), shape, attempt.sizes, self.seed * 1_000_003 + index)
             for index, (leaf, shape) in enumerate(zip(self.plan.leaves, attempt.shapes, strict=True))
         }
 
     def describe(self, attempt: Attempt) -> list[str]:
         """The leaves in words: ``logits is a (7, 10) normal draw``."""
         return [
-            f"{leaf.name} is {self._words(self._use(leaf), shape, attempt.classes)}"
+            f"{leaf.name} is {self._words(self._use(leaf), shape, attempt.sizes)}"
             for leaf, shape in zip(self.plan.leaves, attempt.shapes, strict=True)
         ]
 
@@ -110,48 +120,53 @@ class Inputs:
         return -1
 
     def _attempts(self) -> Iterator[Attempt]:
+        own = Sizes(self.batch, self.classes)
         if not self.plan.leaves:
-            yield Attempt(self.classes, ())
+            yield Attempt(own, ())
             return
-        class_counts = (self.classes, *self._code_sizes())
-        for classes, rank in product(class_counts, RANKS):
-            yield Attempt(classes, self._base(rank, classes))
+        code_sizes = (Sizes(self.batch, classes) for classes in self._code_sizes())
+        choices = (own, Sizes(2 * self.batch, self.classes), *code_sizes)  # some code cuts the batch in two
+        for sizes, rank in product(choices, RANKS):
+            yield Attempt(sizes, self._base(rank, sizes))
         for changes in (1, 2):
-            for classes, rank in product(class_counts, RANKS):
-                base = self._base(rank, classes)
+            for sizes, rank in product(choices, RANKS):
+                base = self._base(rank, sizes)
                 for changed in combinations(range(len(base)), changes):
-                    others = (self._others(self.plan.leaves[index], classes) for index in changed)
+                    others = (self._others(self.plan.leaves[index], sizes) for index in changed)
                     for replacement in product(*others):
                         new = dict(zip(changed, replacement, strict=True))
-                        yield Attempt(classes, tuple(new.get(index, shape) for index, shape in enumerate(base)))
+                        yield Attempt(sizes, tuple(new.get(index, shape) for index, shape in enumerate(base)))
 
-    def _base(self, rank: int, classes: int) -> tuple[Shape | None, ...]:
-        return tuple(self._leaf_shape(leaf, rank, classes) for leaf in self.plan.leaves)
+    def _base(self, rank: int, sizes: Sizes) -> tuple[Shape | None, ...]:
+        return tuple(self._leaf_shape(leaf, rank, sizes) for leaf in self.plan.leaves)
 
-    def _others(self, leaf: Leaf, classes: int) -> list[Shape]:
+    def _others(self, leaf: Leaf, sizes: Sizes) -> list[Shape]:
         """Shapes that a single leaf may have beside its fellows: other ranks, a prior, a column, a square, one number."""
-        use = self._use(leaf)
-        shapes = [self._shape(use, rank, classes) for rank in RANKS]
-        return [*shapes, (classes,), (classes, classes), (1, classes), (self.batch, 1), ()]
+        use, classes = self._use(leaf), sizes.classes
+        shapes = [self._shape(use, rank, sizes) for rank in RANKS]
+        return [*shapes, (classes,), (classes, classes), (1, classes), (sizes.batch, 1), ()]
 
-    def _leaf_shape(self, leaf: Leaf, rank: int, classes: int) -> Shape | None:
+    def _leaf_shape(self, leaf: Leaf, rank: int, sizes: Sizes) -> Shape | None:
         use = self._use(leaf)
         if use is not None and use.slot:
-            return (classes,) if use.slot in ("weight", "pos_weight") else None
-        sizes = list(self._shape(use, leaf.rank or rank, classes))
+            if use.slot in _MASK_SLOTS:
+                return self._shape(use, rank, sizes)
+            return (sizes.classes,) if use.slot in ("weight", "pos_weight") else None
+        shape = list(self._shape(use, leaf.rank or rank, sizes))
         for dim, size in leaf.sizes:
-            if -len(sizes) <= dim < len(sizes):
-                sizes[dim] = size
-        return tuple(sizes)
+            if -len(shape) <= dim < len(shape):
+                shape[dim] = size
+        return tuple(shape)
 
-    def _shape(self, use: Use | None, rank: int, classes: int) -> Shape:
+    def _shape(self, use: Use | None, rank: int, sizes: Sizes) -> Shape:
         """``classes`` at the class dim, the batch first of the rest; class indices lack the class dim."""
         dim = self.class_dim(use)
         at = dim % rank if -rank <= dim < rank else rank - 1
-        rest = [self.batch, *(size for size in _MORE_SIZES if size not in (self.batch, classes))][: rank - 1]
+        more = (size for size in _MORE_SIZES if size not in (sizes.batch, sizes.classes))
+        rest = [sizes.batch, *more][: rank - 1]
         if use is not None and use.space is Space.INDICES:
             return tuple(rest)
-        return (*rest[:at], classes, *rest[at:])
+        return (*rest[:at], sizes.classes, *rest[at:])
 
     def _code_sizes(self) -> list[int]:
         """Sizes that the code spells out, which the class count may have to match."""
@@ -162,33 +177,36 @@ class Inputs:
             for slot, register in step.arguments
             if step.kind == "sequence" or slot in ("num_classes", "stop")
         }
-        hinted = {size for leaf in self.plan.leaves for _, size in leaf.sizes}
-        spelled = {value for at in named if isinstance(value := steps[at].value, int) and 1 < value <= 4096}
-        return sorted((hinted | spelled) - {self.classes})[:_MAX_CODE_SIZES]
+        found = {value for at in named if isinstance(value := steps[at].value, int)}
+        found |= {size for leaf in self.plan.leaves for _, size in leaf.sizes}
+        found |= {len(step.arguments) for step in steps if step.kind == "sequence"}
+        return sorted(size for size in found if 1 < size <= _MAX_CODE_SIZE and size != self.classes)[:_MAX_CODE_SIZES]
 
     def _use(self, leaf: Leaf) -> Use | None:
         return self.uses[leaf.register]
 
-    def _python_value(self, use: Use | None, classes: int) -> Any:
+    def _python_value(self, use: Use | None, sizes: Sizes) -> Any:
         slot = "" if use is None else use.slot
         if slot in _SIZE_SLOTS:
             place = use.place if use is not None else None
             index, rank = place or (None, 2)
-            sizes = self._shape(None, rank, classes)
-            return sizes if index is None else sizes[index]
+            shape = self._shape(None, rank, sizes)
+            return shape if index is None else shape[index]
         if slot in ("num_classes", "high"):
-            return classes
+            return sizes.classes
         if slot == "dim":
             return self.class_dim()
         return _FIXED.get(slot, 2.0)
 
-    def _tensor(self, use: Use | None, shape: Shape, classes: int, seed: int) -> torch.Tensor:
+    def _tensor(self, use: Use | None, shape: Shape, sizes: Sizes, seed: int) -> torch.Tensor:
         generator = torch.Generator("cpu").manual_seed(seed)  # the same numbers for every device
         space = Space.SCORES if use is None else use.space
         if space is Space.INDICES:
-            return torch.randint(classes, shape, generator=generator, device="cpu").to(self.device)
+            return torch.randint(sizes.classes, shape, generator=generator, device="cpu").to(self.device)
         if space in (Space.ELEMENTWISE, Space.LOG_ELEMENTWISE) or (use is not None and use.slot):
             numbers = 0.05 + 0.9 * torch.rand(shape, generator=generator, dtype=torch.float64, device="cpu")
+            if use is not None and use.slot in _MASK_SLOTS:
+                return (numbers < (0.0 if use.slot == "no mask" else 0.5)).to(self.device)
             numbers = numbers.log() if space is Space.LOG_ELEMENTWISE else numbers
         else:
             numbers = torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu")
@@ -200,12 +218,13 @@ class Inputs:
             numbers = numbers.log() if space is Space.LOG_PROBABILITIES else numbers
         return numbers.to(self.device, getattr(torch, self.dtype)).requires_grad_()
 
-    def _words(self, use: Use | None, shape: Shape | None, classes: int) -> str:
+    def _words(self, use: Use | None, shape: Shape | None, sizes: Sizes) -> str:
         if shape is None:
-            return repr(self._python_value(use, classes))
+            return repr(self._python_value(use, sizes))
         space = Space.SCORES if use is None else use.space
         if space is Space.INDICES:
-            return f"{shape} class indices below {classes}"
+            return f"{shape} class indices below {sizes.classes}"
         if use is not None and use.slot:
-            return f"{shape} {_WORDS[Space.ELEMENTWISE]}"
+            masks = {"mask": "a random {} mask", "condition": "a random {} mask", "no mask": "a {} mask of nothing"}
+            return masks.get(use.slot, f"{{}} {_WORDS[Space.ELEMENTWISE]}").format(shape)
         return f"{shape} {_WORDS[space]}" if space in _WORDS else f"a {shape} normal draw"

@@ -64,7 +64,8 @@ def _judge_one(effect: Effect, measurement: Measurement) -> Ruling:
     ruling = _underflow(measurement.runs) if effect is Effect.UNDERFLOW else _EFFECTS[effect](run)
     if ruling.verdict is not Verdict.CONFIRMED:
         return ruling
-    if not agree(run.fixed, run.expected, run.dtype):
+    agrees = agree(run.fixed, run.expected, run.dtype)
+    if not agrees and not (effect is Effect.UNDERFLOW and _nearly(run.fixed, run.expected)):
         return Ruling(
             Verdict.INCONCLUSIVE,
             f"{ruling.reason}, but the fixed code gives {run.fixed:.6g}, where {run.expected:.6g} is expected",
@@ -113,7 +114,7 @@ def _nan(run: Run) -> Ruling:
 
 def _underflow(runs: Sequence[Run]) -> Ruling:
     near, far = runs
-    if not abs(near.as_written - near.expected) <= _MODERATE * max(1e-3, abs(near.expected)):
+    if not _nearly(near.as_written, near.expected):
         return Ruling(
             Verdict.INCONCLUSIVE,
             f"it differs for moderate scores already: as written {near.as_written:.6g}, expected {near.expected:.6g}",
@@ -127,7 +128,13 @@ def _underflow(runs: Sequence[Run]) -> Ruling:
         return Ruling(Verdict.CONFIRMED, f"as written its gradient is {far.gradient} {where}")
     if not agree(far.as_written, far.fixed, far.dtype):
         return Ruling(Verdict.CONFIRMED, f"as written it gives {far.as_written:.6g} {where}, expected {far.fixed:.6g}")
+    if agree(far.fixed, 0.0, far.dtype):
+        return Ruling(Verdict.INCONCLUSIVE, f"the value is 0 {where} as well, which leaves nothing to see")
     return Ruling(Verdict.REFUTED, f"no gap: value and gradient are finite and right {where}")
+
+
+def _nearly(value: float, expected: float) -> bool:
+    return abs(value - expected) <= _MODERATE * max(1e-3, abs(expected))
 
 
 def _no_gap(run: Run) -> Ruling:

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 
 from klint.rules.claims import Divisor, Effect
+from klint.torch_model.facts import Space
+from klint.torch_model.operations import OPERATIONS
 from klint.verify.inputs import Inputs
 from klint.verify.oracle import Operand, OracleError, expected_value
 from klint.verify.plan import PlannedReading
@@ -42,17 +44,22 @@ class _Site:
         self.plan = job.plan
         self.inputs = Inputs(job.plan, uses_of(job.plan), job.batch, job.classes, job.seed, job.dtype, job.device)
 
+    @property
+    def draws(self) -> bool:
+        """Whether the code itself draws random numbers."""
+        return any(step.name in OPERATIONS and OPERATIONS[step.name].random for step in self.plan.steps)
+
     def measure(self) -> Measurement:
         problem = ""
         for attempt in self.inputs.attempts():
             try:
                 run = self.run(replay(self.plan, self.inputs.draw(attempt), self.job.seed))
-                if run.classes < 2 and self.plan.leaves:
-                    raise MeasureError("no sizes were found with which it has more than one class")
             except (ReplayError, OracleError, MeasureError) as error:
                 problem = problem or str(error)
                 continue
             notes = [*self.plan.notes, *self.inputs.describe(attempt)]
+            if self.draws:
+                notes.append(f"random draws of the code itself start from seed {self.job.seed}")
             if self.plan.effect is not Effect.UNDERFLOW:
                 return Measurement((run,), tuple(notes))
             gap = SCORE_GAPS.get(run.dtype, SCORE_GAPS["float32"])
@@ -74,6 +81,8 @@ class _Site:
         """The numbers of one replay, and what the oracle says to them."""
         outputs = {name: _scalar(replayed.values[register], name) for name, register in self.plan.outputs.items()}
         input, target = (self.operand(reading, replayed) for reading in (self.plan.input, self.plan.target))
+        if self.plan.leaves:
+            _require_classes(input, target)
         counterpart = outputs.get("counterpart")
         return Run(
             device=self.job.device,
@@ -110,6 +119,15 @@ class _Site:
                 return None
             result *= (tensor.numel() if dim is None else tensor.shape[dim]) ** power
         return float(result)
+
+
+def _require_classes(input: Operand, target: Operand) -> None:
+    """Refuse sizes that only run because torch broadcasts: made-up tensors have more than one class, and equally many."""
+    distributions = [operand for operand in (input, target) if operand.space is not Space.INDICES]
+    if min(operand.classes for operand in distributions) < 2:
+        raise MeasureError("no sizes were found with which it has more than one class")
+    if input.dim == target.dim and len({operand.classes for operand in distributions}) > 1:
+        raise MeasureError("no sizes were found with which input and target have equally many classes")
 
 
 def _scalar(value: Any, name: str) -> torch.Tensor:

@@ -14,7 +14,9 @@ from typing import Any
 from klint.graph.nodes import Choice, Constant, Node, Operation, Parameter, Reference, Sequence, Unknown
 from klint.rules.claims import Claim, Effect, Reading
 from klint.torch_model.facts import Space
-from klint.torch_model.operations import OPERATIONS, Transfer
+from klint.torch_model.operations import OPERATIONS
+from klint.torch_model.table import Transfer
+from klint.verify.companions import Mending
 
 MAX_STEPS = 200_000
 PYTHON_OPERATIONS = frozenset({"slice", "lt", "le", "gt", "ge"})
@@ -137,9 +139,15 @@ class Plan:
         )
 
 
-def build_plan(claim: Claim) -> Plan:
-    """Linearise a claim. Raises ``PlanError`` where an operation has effects, or is one that klint does not know."""
-    program = _Program(claim.choices)
+def build_plan(claim: Claim, mending: Mending | None = None) -> Plan:
+    """Linearise a claim, with the mistakes of ``mending`` mended.
+
+    Raises ``PlanError`` where an operation has effects, or is one that klint does not know.
+    """
+    mending = mending or Mending()
+    program = _Program(claim.choices, mending.calls)
+    if mending.codes:
+        program.notes[f"the mistake of {' and '.join(mending.codes)} is mended"] = None
     outputs = {"as_written": program.register(claim.as_written), "fixed": program.register(claim.fixed)}
     if claim.counterpart is not None:
         outputs["counterpart"] = program.register(claim.counterpart)
@@ -161,8 +169,9 @@ def build_plan(claim: Claim) -> Plan:
 class _Program:
     """The steps so far, and which register holds which node."""
 
-    def __init__(self, choices: Mapping[int, bool]) -> None:
+    def __init__(self, choices: Mapping[int, bool], replaced: Mapping[int, Operation]) -> None:
         self.choices = choices
+        self.replaced = replaced
         self.steps: list[Step] = []
         self.leaves: list[Leaf] = []
         self.notes: dict[str, None] = {}
@@ -187,6 +196,7 @@ class _Program:
         """The node that computes the value: choices are made, and what does not change the value is left out."""
         while True:
             self.nodes.setdefault(node.identity, node)
+            node = self.replaced.get(id(node), node)
             if isinstance(node, Choice):
                 holds = self.choices.get(node.condition.identity, True)
                 self.notes.setdefault(f"`{_name(node.condition)}` {'holds' if holds else 'does not hold'}")
@@ -291,9 +301,9 @@ def _is_dtype(node: Node) -> bool:
 
 
 def _is_layer(node: Node) -> bool:
-    """Whether the node is a layer with weights of its own: what comes out is free, whatever goes in."""
+    """Whether the node is a layer with weights or state of its own: what comes out is free, whatever goes in."""
     spec = OPERATIONS.get(node.name) if isinstance(node, Operation) else None
-    return spec is not None and spec.transfer is Transfer.SCORES and spec.name != "matmul"
+    return spec is not None and not spec.pure and spec.transfer in (Transfer.SCORES, Transfer.STAY_SCORES)
 
 
 def _is_leaf(node: Node) -> bool:

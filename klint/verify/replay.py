@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from klint.torch_model.operations import OPERATIONS, Transfer, split_callable
+from klint.torch_model.operations import OPERATIONS, split_callable
+from klint.torch_model.table import Transfer
 from klint.verify.plan import Plan, Step
 
 Arguments = dict[str, Any]
@@ -96,10 +97,11 @@ def run_step(step: Step, values: list[Any]) -> Any:
 
 def spread(scores: Any, gap: float) -> Any:
     """The same scores, drawn apart until the largest and the smallest differ by ``gap``."""
-    if not _is_floating(scores) or scores.numel() < 2:
-        return scores
-    width = float((scores.max() - scores.min()).detach())
-    return scores * (gap / width) if width > 0 else scores
+    scores = _tensor(scores)
+    width = float((scores.max() - scores.min()).detach()) if scores.numel() else 0.0
+    if not width > 0:
+        raise ReplayError("the scores are all equal, and cannot be spread apart")
+    return scores * (gap / width)
 
 
 def replayable(name: str) -> bool:
@@ -123,10 +125,10 @@ def _is_source(step: Step) -> bool:
 @cache
 def _callable(name: str) -> Callable[[Arguments], Any]:
     """The function of bound arguments that performs an operation: a special one, an operator, or the table's first callable."""
-    general = _from_table(name) if name in OPERATIONS else None
     special = _SPECIAL.get(name)
     if special is not None:
         return special
+    general = _from_table(name) if name in OPERATIONS else None
     if name in _OPERATORS:
         return lambda arguments: _operate(name, general, arguments)
     if general is None:
@@ -143,42 +145,56 @@ def _operate(name: str, general: Callable[[Arguments], Any] | None, arguments: A
 
 
 def _from_table(name: str) -> Callable[[Arguments], Any] | None:
-    """The first callable of an operation's row, told how to take its arguments; None if it is a module with weights."""
-    target, slots = split_callable(OPERATIONS[name].callables[0])
-    star = next((slot[1:] for slot in slots if slot.startswith("*")), None)
-    if target.startswith("@"):
-        return lambda arguments: getattr(_tensor(arguments["input"]), target[1:])
+    """The first callable of an operation's row, told how to take its arguments; None if klint does not run it."""
+    spec = OPERATIONS[name]
+    if not spec.pure:
+        return None
+    target, slots = split_callable(spec.callables[0])
+    owner, at, member = target.partition("@")
+    if at:
+        return _member(owner, member)
     if target.startswith("."):
-
-        def method(arguments: Arguments) -> Any:
-            rest = _given({slot: value for slot, value in arguments.items() if slot != "input"})
-            return getattr(_tensor(arguments["input"]), target[1:])(*_spread_star(rest, star), **rest)
-
-        return method
+        return lambda given: _call(getattr(_tensor(given["input"]), target[1:]), slots, _without_input(given))
     if not target.startswith("torch."):
         plain = _PYTHON_FUNCTIONS.get(target)
-        return None if plain is None else lambda arguments: plain(*arguments.values())
+        return None if plain is None else lambda given: _call(plain, slots, given)
     function = _named(target)
-    if isinstance(function, type) or not callable(function):
-        return None
-
-    def call(arguments: Arguments) -> Any:
-        rest = _given(arguments)
-        first = [rest.pop(slots[0])] if slots and slots[0] in rest else []
-        return function(*first, *_spread_star(rest, star), **rest)
-
-    return call
+    if not isinstance(function, type):
+        return lambda given: _call(function, slots, given)
+    return lambda given: _call(function, slots, _without_input(given))(given["input"])
 
 
-def _given(arguments: Arguments) -> Arguments:
-    """Without those that are None: absent means the same everywhere in torch, and is taken where None is not."""
-    return {slot: value for slot, value in arguments.items() if value is not None}
+def _member(owner: str, member: str) -> Callable[[Arguments], Any]:
+    """A property of a tensor, or what an object of a class says of itself once it is made of the arguments."""
+    if not owner:
+        return lambda given: getattr(_tensor(given["input"]), member)
+
+    def ask(given: Arguments) -> Any:
+        value = getattr(_call(_named(owner), (), given), member)
+        return value() if callable(value) else value
+
+    return ask
 
 
-def _spread_star(arguments: Arguments, star: str | None) -> list[Any]:
-    """Take the argument of a ``*slot`` out: its items are passed one by one."""
-    value = arguments.pop(star, ()) if star is not None else ()
-    return _items(value)
+def _call(function: Callable[..., Any], slots: tuple[str, ...], given: Arguments) -> Any:
+    """Call with arguments bound to slots: by position as far as there is no gap, then by name.
+
+    None is left out: absent means the same everywhere in torch, and is taken where None is not.
+    """
+    rest = {slot: value for slot, value in given.items() if value is not None}
+    positional: list[Any] = []
+    for slot in slots:
+        if slot.startswith("*"):
+            positional += _items(rest.pop(slot[1:], ()))
+        elif slot not in rest:
+            break
+        else:
+            positional.append(rest.pop(slot))
+    return function(*positional, **rest)
+
+
+def _without_input(given: Arguments) -> Arguments:
+    return {slot: value for slot, value in given.items() if slot != "input"}
 
 
 def _items(value: Any) -> list[Any]:
@@ -230,6 +246,13 @@ def _float_literal(arguments: Arguments) -> Any:
     return _literal({**arguments, "dtype": torch.float32})
 
 
+def _part(value: Any, name: str) -> Any:
+    """A part of the pair that ``max``, ``topk`` and ``sort`` return."""
+    if not isinstance(value, tuple) or not hasattr(value, name):
+        raise ReplayError(f"a pair of values and indices is needed, not {type(value).__name__}")
+    return getattr(value, name)
+
+
 def _randint(arguments: Arguments) -> Any:
     low, high, size = (arguments.get(slot) for slot in ("low", "high", "size"))
     if not isinstance(high, int):  # randint(high, size)
@@ -238,17 +261,23 @@ def _randint(arguments: Arguments) -> Any:
 
 
 def _number(arguments: Arguments) -> Any:
+    """``x.item()`` or ``float(x)``. A real number stays a tensor, so that its dtype and its gradient are still known."""
     value = arguments["input"]
+    if _is_floating(value) and value.numel() == 1:
+        return value.reshape(())
     return value.item() if isinstance(value, torch.Tensor) else float(value)
 
 
 _SPECIAL: Mapping[str, Callable[[Arguments], Any]] = {
     "FloatTensor": _float_literal,
     "arange": lambda given: torch.arange(*_items(given["range"])),
+    "categorical_entropy": lambda given: torch.distributions.Categorical(**given).entropy(),
+    "categorical_logits": lambda given: torch.distributions.Categorical(**given).logits,
+    "categorical_probs": lambda given: torch.distributions.Categorical(**given).probs,
     "data": lambda given: _tensor(given["input"]).detach(),
-    "identity": lambda given: given["input"],
+    "flip": lambda given: _tensor(given["input"]).flip(_items(given["dims"])),
+    "indices": lambda given: _part(given["input"], "indices"),
     "neg": lambda given: -given["input"],
-    "nn_flatten": lambda given: _tensor(given["input"]).flatten(given.get("start_dim", 1), given.get("end_dim", -1)),
     "number": _number,
     "permute": lambda given: _tensor(given["input"]).permute(_items(given["dims"])),
     "randint": _randint,
@@ -256,9 +285,9 @@ _SPECIAL: Mapping[str, Callable[[Arguments], Any]] = {
     "reshape": lambda given: _tensor(given["input"]).reshape(_items(given["shape"])),
     "shape": _shape,
     "slice": lambda given: slice(given.get("start"), given.get("stop"), given.get("step")),
-    "softmax2d": lambda given: torch.softmax(_tensor(given["input"]), -3),
     "tensor": _literal,
     "to": lambda given: _tensor(given["input"]).to(given["dtype"]),
     "type": lambda given: _tensor(given["input"]).to(given["dtype"]),
+    "values": lambda given: _part(given["input"], "values"),
     "variable": lambda given: _requires_grad({"requires_grad": False, **given}),
 }

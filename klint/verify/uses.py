@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from klint.torch_model.facts import Space
-from klint.torch_model.operations import OPERATIONS, Transfer
+from klint.torch_model.operations import OPERATIONS
+from klint.torch_model.table import Transfer
 from klint.verify.plan import Plan, Step
 
 _LOSS_INPUT = {
@@ -27,8 +28,21 @@ _EXP_OF = {logarithm: space for space, logarithm in _LOG_OF.items()}
 _PASSES_DIM = frozenset(
     {Transfer.KEEP, Transfer.CLAMP, Transfer.ADD, Transfer.SUB, Transfer.MUL, Transfer.DIV, Transfer.NEG}
 )
-_PASSES = _PASSES_DIM | {Transfer.VIEW, Transfer.INDEX, Transfer.SUM, Transfer.MEAN, Transfer.JOIN, Transfer.BOUNDED}
-_TENSOR_SLOTS = frozenset({"input", "logits", "tensors", "other", "mat2"})
+_PASSES = _PASSES_DIM | {
+    Transfer.VIEW,
+    Transfer.INDEX,
+    Transfer.SUM,
+    Transfer.MEAN,
+    Transfer.JOIN,
+    Transfer.SPLIT,
+    Transfer.SELECT,
+    Transfer.OVERWRITE,
+    Transfer.WHERE,
+    Transfer.LIKE_FIRST,
+    Transfer.STAY_SCORES,
+}
+_PICKS = (Transfer.SELECT, Transfer.OVERWRITE)
+_TENSOR_SLOTS = frozenset({"input", "logits", "tensors", "other", "src"})
 
 
 @dataclass(frozen=True)
@@ -93,8 +107,12 @@ class _Uses:
         transfer = Transfer.UNKNOWN if spec is None else spec.transfer
         if transfer is Transfer.LOSS:
             return self.loss_use(step.name, slot, arguments)
+        if slot == "probs":
+            return Use(Space.PROBABILITIES)
+        if slot == "index" and transfer in _PICKS:
+            return Use(Space.INDICES)
         if slot not in _TENSOR_SLOTS:
-            return Use(slot=slot)
+            return Use(slot="no mask" if slot == "mask" and transfer is Transfer.OVERWRITE else slot)
         if transfer in (Transfer.SOFTMAX, Transfer.LOG_SOFTMAX):
             return Use(Space.SCORES, self.integer(arguments.get("dim")))
         if transfer in (Transfer.SIGMOID, Transfer.LOG_SIGMOID, Transfer.LOGSUMEXP):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from klint.rules.base import Diagnosis
 from klint.rules.claims import Effect
+from klint.verify.companions import Groups, group_by_call, mend_others
 from klint.verify.errors import VerifyError
 from klint.verify.judge import Ruling, combine, judge
 from klint.verify.options import VerifyOptions
@@ -39,7 +40,8 @@ def verify_paths(
 
     diagnoses, linted = diagnose_paths(paths, settings)
     report = verify_diagnoses(diagnoses, options)
-    silent = f"loss sites without a finding ({linted.sites} sites were seen, {linted.sites - linted.understood} not understood)"
+    unknown = linted.sites - linted.understood
+    silent = f"loss sites without a finding (of {linted.sites} sites, {unknown} were not understood)"
     return replace(
         report,
         errors=tuple(str(error) for error in linted.errors),
@@ -63,7 +65,8 @@ def verify_diagnoses(
         environment = running.environment()
         devices = _devices(options.device, has_gpu=bool(environment["cuda"]))
         verifier = _Verifier(running, options, devices)
-        results = tuple(verifier.result(diagnosis) for diagnosis in diagnoses)
+        groups = group_by_call([(diagnosis.finding.code, diagnosis.claim) for diagnosis in diagnoses])
+        results = tuple(verifier.result(diagnosis, groups) for diagnosis in diagnoses)
     return VerifyReport(
         results,
         environment={**environment, "devices": list(devices), "seed": options.seed, "timeout": options.timeout},
@@ -77,11 +80,11 @@ class _Verifier:
     options: VerifyOptions
     devices: tuple[str, ...]
 
-    def result(self, diagnosis: Diagnosis) -> Result:
+    def result(self, diagnosis: Diagnosis, groups: Groups) -> Result:
         """The verdict on one finding. ``timeout`` holds for all its runs together."""
         deadline = time.monotonic() + self.options.timeout
         try:
-            plan = build_plan(diagnosis.claim)
+            plan = build_plan(diagnosis.claim, mend_others(diagnosis.claim, groups))
         except PlanError as error:
             return Result(diagnosis.finding, Verdict.INCONCLUSIVE, str(error))
         rulings: list[Ruling] = []
@@ -145,7 +148,7 @@ def _not_checked(devices: tuple[str, ...], options: VerifyOptions) -> tuple[str,
     open_ends = []
     if "cuda" not in devices:
         open_ends.append("CUDA" if options.device == "cpu" else "CUDA (no such device here)")
-    dtypes = options.dtypes or ("float64, or float32 where the claim is about underflow",)
+    dtypes = options.dtypes or ("float64 (float32 where the claim is about underflow)",)
     open_ends.append(f"dtypes other than {', '.join(dtypes)} and those that the code spells out")
     open_ends.append(
         f"class counts other than {', '.join(map(str, options.classes))} and those that the code spells out"

@@ -34,7 +34,11 @@ class TestAttempts:
     def test_sizes_in_the_code_are_tried_as_class_counts(self, graph):
         view = graph.call("view", input=graph.parameter("x"), shape=(-1, 16))
         attempts = inputs_of(graph, graph.kl(view, graph.parameter("y"), "sum")).attempts()
-        assert 16 in {attempt.classes for attempt in attempts}
+        assert 16 in {attempt.sizes.classes for attempt in attempts}
+
+    def test_an_even_batch_is_tried_for_code_that_halves_it(self, graph, two):
+        attempts = [attempt.shapes for attempt in inputs_of(graph, two).attempts()]
+        assert ((14, 10), (14, 10)) in attempts[:8]
 
     def test_they_are_distinct_and_bounded(self, graph):
         leaves = [graph.parameter(name) for name in "abcdef"]

@@ -119,7 +119,7 @@ class TestLeaves:
         assert [(leaf.rank, leaf.sizes) for leaf in plan.leaves] == [(None, ((-1, 12),)), (4, ((1, 5),))]
 
     def test_a_normalisation_layer_is_passed_through(self, graph):
-        x = graph.call("layer_norm", input=graph.parameter("x"), normalized_shape=10)
+        x = graph.call("layernorm", input=graph.parameter("x"), normalized_shape=10)
         plan = plan_of(graph, graph.kl(graph.log_softmax(x), graph.softmax(x), "sum"))
         assert [leaf.name for leaf in plan.leaves] == ["x"]
         assert plan.notes == ("site is taken to change nothing",)

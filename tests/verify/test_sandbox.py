@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -78,22 +79,29 @@ def test_the_environment_is_clean_and_the_directory_its_own(fake, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     answer = fake.ask({}, 10)
     assert not {"API_TOKEN", "PYTHONPATH", "USER"} & answer["env"].keys()
-    assert answer["cwd"] != os.getcwd()
+    assert Path(answer["cwd"]) != Path.cwd()
     fake.stop()
-    assert not os.path.exists(answer["cwd"])
+    assert not Path(answer["cwd"]).exists()
 
 
 class TestStart:
     def test_a_worker_that_does_not_start_is_one_clear_error(self):
-        with Sandbox(command=(sys.executable, "-I", "-c", "raise SystemExit('no way')")) as sandbox:
-            with pytest.raises(VerifyError, match="the worker does not start: no way"):
-                sandbox.environment()
+        command = (sys.executable, "-I", "-c", "raise SystemExit('no way')")
+        with Sandbox(command=command) as sandbox, pytest.raises(VerifyError, match="does not start: no way"):
+            sandbox.environment()
 
     def test_without_torch_it_says_what_to_install(self):
         hide = "import sys; sys.modules['torch'] = None; "
         command = (*worker_command()[:4], hide + worker_command()[4], *worker_command()[5:])
         with Sandbox(command=command) as sandbox, pytest.raises(VerifyError, match=r"pip install klint\[verify\]"):
             sandbox.environment()
+
+
+def proc(sandbox: Sandbox, name: str) -> str:
+    """What Linux says of the worker process."""
+    sandbox.environment()
+    assert sandbox._worker is not None
+    return Path(f"/proc/{sandbox._worker.process.pid}/{name}").read_text(encoding="ascii")
 
 
 @LINUX
@@ -103,14 +111,13 @@ class TestTheWorker:
         assert {"python", "torch", "cuda", "network", "memory", "files", "processes"} <= environment.keys()
 
     def test_it_has_no_network_where_it_says_so(self, sandbox):
-        worker = sandbox._worker or sandbox.environment() and sandbox._worker
-        devices = open(f"/proc/{worker.process.pid}/net/dev", encoding="ascii").read().splitlines()[2:]
-        if sandbox.environment()["network"].startswith("none"):
+        network = sandbox.environment()["network"]
+        devices = proc(sandbox, "net/dev").splitlines()[2:]
+        if network.startswith("none"):
             assert [line.split(":")[0].strip() for line in devices] in ([], ["lo"])
 
     def test_it_may_write_no_large_file(self, sandbox):
-        sandbox.environment()
-        limits = open(f"/proc/{sandbox._worker.process.pid}/limits", encoding="ascii").read()
+        limits = proc(sandbox, "limits")
         assert "Max file size             1048576              1048576" in limits
         assert "Max core file size        0                    0" in limits
 

@@ -1,0 +1,83 @@
+"""What each loss site computes, in words: the formula, what its slots hold and by which steps, and what is not known.
+
+This room reads the same sites as the rules and judges nothing; it stands beside ``linter.py``, below the command line.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from klint.explain.compare import side_by_side
+from klint.explain.model import Explanation
+from klint.explain.names import Names
+from klint.explain.sites import explain_sites
+from klint.graph.project import Project
+from klint.linter import internal_error, names_loss
+from klint.rules.engine import sites
+from klint.source.discover import STDIN, discover
+from klint.source.python import SourceError, parse_source
+
+__all__ = ["Explanation", "explain_paths", "explain_source", "split_place", "unanswered"]
+
+NEAREST = 3
+"""How many loss sites are named to a user who asks about a line without one."""
+
+_PLACE = re.compile(r"(?P<path>.+?):(?P<row>\d+)(:\d+)?", re.DOTALL)
+
+
+def split_place(text: str) -> tuple[str, int | None]:
+    """``model.py:17`` as a path and a row; also ``model.py:17:6``, as ``klint check`` writes it."""
+    match = _PLACE.fullmatch(text)
+    if match is None or os.path.exists(text):
+        return text, None
+    return match["path"], int(match["row"])
+
+
+def explain_paths(paths: Iterable[str | Path], row: int | None = None) -> list[Explanation]:
+    """One explanation for each file; ``row`` narrows them to the loss sites on that line."""
+    paths = list(paths)
+    discovery, project = discover(paths), Project.of_paths(paths)
+    explanations = [Explanation(error.filename, errors=[error]) for error in discovery.errors]
+    for file in discovery.files:
+        text = file.read()
+        if isinstance(text, SourceError):
+            explanations.append(Explanation(file.filename, errors=[text]))
+        else:
+            explanations.append(explain_source(text, file.filename, row, project))
+    return explanations
+
+
+def explain_source(
+    text: str, filename: str = STDIN, row: int | None = None, project: Project | None = None
+) -> Explanation:
+    """Explain the loss sites in the text of one Python file, or those on one line of it."""
+    unit = parse_source(text, filename)
+    explanation = Explanation(filename, errors=list(unit.errors))
+    if not names_loss(text):
+        return explanation
+    try:
+        losses, comparisons = sites(unit, project)
+        names = Names(filename)
+        explanation.rows = names.rows(site.anchor for site in losses)
+        explanation.sites, chosen = explain_sites(losses, names, row)
+        explanation.comparisons = side_by_side(comparisons, names, chosen)
+    except Exception as error:  # one file must not cost the explanations of the others
+        explanation.errors.append(internal_error(error, filename))
+    return explanation
+
+
+def unanswered(explanations: Sequence[Explanation], row: int | None = None) -> str | None:
+    """One line for the user where there is no loss site to explain; None where there is, or where an error says why not."""
+    if any(explanation.sites or explanation.errors for explanation in explanations):
+        return None
+    if len(explanations) != 1:
+        return f"no loss site in {len(explanations)} files"
+    (explanation,) = explanations
+    if row is None or not explanation.rows:
+        return f"{explanation.filename}: no loss site in this file"
+    nearest = sorted(sorted(explanation.rows, key=lambda each: abs(each - row))[:NEAREST])
+    rows = f"rows {', '.join(map(str, nearest))}" if len(nearest) > 1 else f"row {nearest[0]}"
+    return f"{explanation.filename}:{row}: no loss site on this line; the nearest: {rows}"

@@ -1,0 +1,144 @@
+"""Imports across the files of a project: where a module's file is, and its parsed text, once.
+
+Nothing is executed, and nothing outside the project's roots is read.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from klint.source.python import SourceError, SourceUnit, parse_source, read_source
+
+LARGEST = 1_000_000
+"""Files of more bytes are not followed into."""
+
+
+@dataclass(eq=False)
+class Project:
+    """The modules that imports may lead to.
+
+    A module is looked for under the directory that holds the importing file's top package (or the file itself, for a
+    script), under ``src`` there, and under the ``roots`` that the user names.
+    """
+
+    roots: tuple[str, ...] = ()
+    _units: dict[str, SourceUnit | None] = field(default_factory=dict)
+
+    @classmethod
+    def of_paths(cls, paths: Iterable[str | Path]) -> Project:
+        """The project that a run over some paths is about: each directory named is a root."""
+        return cls(tuple(os.path.normpath(path) for path in paths if os.path.isdir(path)))
+
+    def absolute(self, unit: SourceUnit, module: str, level: int) -> str:
+        """The full name of a module that a file imports relatively; empty if it leads out of the package."""
+        if level == 0:
+            return module
+        _, package = _home(unit.filename)
+        if len(package) < level:
+            return ""
+        parts = package[: len(package) - level + 1]
+        return ".".join((*parts, *filter(None, module.split("."))))
+
+    def find(self, unit: SourceUnit, name: str) -> tuple[SourceUnit, list[str]] | None:
+        """The module that a full name leads to, seen from a file, and the names inside it that are left."""
+        parts = name.split(".")
+        for root in self._roots(unit):
+            if not (_is_dir(os.path.join(root, parts[0])) or _is_file(os.path.join(root, parts[0] + ".py"))):
+                continue
+            for length in range(len(parts), 0, -1):
+                stem = os.path.join(root, *parts[:length])
+                for path in (stem + ".py", os.path.join(stem, "__init__.py")):
+                    if _is_file(path):
+                        module = self._unit(path)
+                        return None if module is None else (module, parts[length:])
+        return None
+
+    def _roots(self, unit: SourceUnit) -> Iterator[str]:
+        home, _ = _home(unit.filename)
+        yield from dict.fromkeys((home, os.path.join(home, "src"), *self.roots))
+
+    def _unit(self, path: str) -> SourceUnit | None:
+        path = os.path.normpath(path)
+        if path not in self._units:
+            self._units[path] = None
+            if os.path.getsize(path) <= LARGEST:
+                text = read_source(Path(path), path)
+                if not isinstance(text, SourceError):
+                    self._units[path] = parse_source(text, path)
+        return self._units[path]
+
+
+@lru_cache(maxsize=10_000)
+def _home(filename: str) -> tuple[str, tuple[str, ...]]:
+    """The directory above a file's top package, and the package that the file is in."""
+    directory = os.path.dirname(filename)
+    package: list[str] = []
+    while _is_file(os.path.join(directory, "__init__.py")) and len(package) < 20:
+        name = os.path.basename(directory)
+        if not name.isidentifier():
+            break
+        package.insert(0, name)
+        directory = os.path.dirname(directory)
+    return directory, tuple(package)
+
+
+@lru_cache(maxsize=100_000)
+def _is_file(path: str) -> bool:
+    return os.path.isfile(path)
+
+
+@lru_cache(maxsize=100_000)
+def _is_dir(path: str) -> bool:
+    return os.path.isdir(path)
+
+
+def forget() -> None:
+    """Look at the disk anew: for programs that run on while files change."""
+    for cached in (_home, _is_file, _is_dir):
+        cached.cache_clear()
+
+
+def bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:
+    """The top-level statements that bind each name of a module, in order."""
+    found: dict[str, list[ast.stmt]] = {}
+    for statement in tree.body:
+        for name in sorted(_bound(statement)):
+            found.setdefault(name, []).append(statement)
+    return found
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {statement.name}
+    names: set[str] = set()
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name.partition(".")[0])
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+    return names
+
+
+def imports_any(tree: ast.Module, names: frozenset[str]) -> frozenset[str]:
+    """Those of some names that a module imports from elsewhere, or takes as an attribute of a module that it imports."""
+    modules: set[str] = set()
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            modules.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+            found.update(alias.name for alias in node.names if alias.name in names)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in names:
+            root: ast.expr = node.value
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            if isinstance(root, ast.Name) and root.id in modules:
+                found.add(node.attr)
+    return frozenset(found)

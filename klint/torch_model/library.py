@@ -1,0 +1,96 @@
+"""The tables as the graph builder asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from klint.graph.library import ModuleSignature, Signature
+from klint.torch_model.losses import LOSS_NAMES, LOSSES
+from klint.torch_model.operations import ROWS, split_callable
+
+OBJECTS = {"torch.distributions.Categorical": ("probs", "logits", "validate_args")}
+"""Classes that are no modules, with the slots of their constructors."""
+
+_ALIASES = (
+    ("torch.distributions.categorical.", "torch.distributions."),
+    ("torch.nn.modules.loss.", "torch.nn."),
+    ("torch.nn.modules.activation.", "torch.nn."),
+    ("torch.nn.modules.linear.", "torch.nn."),
+    ("torch.nn.modules.", "torch.nn."),
+)
+
+
+@dataclass
+class TorchLibrary:
+    """The table as the graph builder asks for it (``klint.graph.library.Library``)."""
+
+    functions: dict[str, Signature] = field(default_factory=dict)
+    methods: dict[str, Signature] = field(default_factory=dict)
+    attributes: dict[str, Signature] = field(default_factory=dict)
+    modules: dict[str, ModuleSignature] = field(default_factory=dict)
+    members: dict[tuple[str, str], Signature] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The names of the losses, as functions and as modules."""
+        return LOSS_NAMES
+
+    def function(self, name: str) -> Signature | None:
+        """The signature of a qualified function name."""
+        return self.functions.get(name)
+
+    def method(self, name: str) -> Signature | None:
+        """The signature of a tensor method."""
+        return self.methods.get(name)
+
+    def attribute(self, name: str) -> Signature | None:
+        """The signature of a tensor property."""
+        return self.attributes.get(name)
+
+    def module(self, name: str) -> ModuleSignature | None:
+        """The signatures of a module class."""
+        return self.modules.get(name)
+
+    def member(self, module: str, name: str) -> Signature | None:
+        """The signature of an attribute or method of a module's objects; its slots are the constructor's."""
+        return self.members.get((module, name))
+
+    def canonical(self, name: str) -> str:
+        """The name under which the tables know a qualified name."""
+        for alias, known in _ALIASES:
+            if name.startswith(alias):
+                return known + name[len(alias) :]
+        return name
+
+    def exports(self, module: str) -> Iterable[str]:
+        """The names directly inside a torch module that the tables know."""
+        prefix = module + "."
+        for name in (*self.functions, *self.modules):
+            if name.startswith(prefix) and "." not in name[len(prefix) :]:
+                yield name[len(prefix) :]
+
+
+def _library() -> TorchLibrary:
+    library = TorchLibrary()
+    for row in ROWS:
+        call_slots = tuple(LOSSES[row.name].slots) if row.name in LOSSES else ("input",)
+        for text in row.callables:
+            name, slots = split_callable(text)
+            owner, at, member = name.partition("@")
+            if owner and at:
+                library.members[owner, member] = Signature(row.name, slots, not row.random)
+            elif name.startswith("@"):
+                library.attributes[name[1:]] = Signature(row.name, ("input",))
+            elif name.startswith("."):
+                library.methods[name[1:]] = Signature(row.name, ("input", *slots), not row.random)
+            elif name.startswith("torch.nn.") and name[9].isupper():
+                library.modules[name] = ModuleSignature(slots, Signature(row.name, call_slots, not row.random))
+            else:
+                library.functions[name] = Signature(row.name, slots, not row.random)
+    for name, slots in OBJECTS.items():
+        library.modules[name] = ModuleSignature(slots, None)
+    return library
+
+
+TORCH = _library()

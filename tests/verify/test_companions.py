@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+
+from klint.rules.claims import Divisor, Effect
+from klint.torch_model.facts import Space
+from klint.verify import VerifyOptions, verify_diagnoses
+from klint.verify.companions import group_by_call, mend_others
+
+SPACES = (Space.PROBABILITIES, Space.LOG_PROBABILITIES)
+
+
+@pytest.fixture
+def claims(graph):
+    """Three mistakes in one call: the input is no log, the target is one, and the mean runs over the classes too."""
+    p, log_q = graph.softmax(graph.parameter("x")), graph.log_softmax(graph.parameter("y"))
+    log_p = graph.log_softmax(p.arguments["input"])
+    call = graph.kl(p, log_q, "mean")
+    return {
+        "KL101": graph.claim(call, graph.kl(log_p, log_q, "mean"), Divisor.NUMEL, Effect.DIFFERS, SPACES),
+        "KL103": graph.claim(call, graph.kl(p, log_q, "mean", log_target=True), Divisor.NUMEL, Effect.NAN, SPACES),
+        "KL201": graph.claim(call, graph.kl(p, log_q, "batchmean"), Divisor.ROWS, Effect.RATIO, SPACES),
+    }
+
+
+def test_each_mistake_is_shown_with_the_others_mended(graph, sandbox, claims):
+    diagnoses = [graph.diagnosis(claim) for claim in claims.values()]
+    results = verify_diagnoses(diagnoses, VerifyOptions(device="cpu"), sandbox).results
+    assert [(result.verdict.value, result.reason) for result in results] == [
+        ("confirmed", results[0].reason),
+        ("confirmed", "as written it gives NaN; the fixed code agrees"),
+        ("confirmed", "as written it is 1/10 of the expected value; the fixed code agrees"),
+    ]
+    assert all("is mended" in result.assumptions[0] for result in results)
+
+
+def test_a_mistake_alone_is_left_alone(graph, claims):
+    alone = {"KL103": claims["KL103"]}
+    assert mend_others(claims["KL103"], group_by_call(alone.items())).calls == {}
+
+
+def test_what_the_claim_is_about_is_left_as_written(claims):
+    mending = mend_others(claims["KL101"], group_by_call(claims.items()))
+    call = claims["KL101"].as_written
+    replaced = mending.calls[id(call)]
+    assert replaced.arguments["input"] is call.arguments["input"]
+    assert "log_target" in replaced.arguments
+
+
+def test_findings_at_other_calls_do_not_matter(graph, claims):
+    elsewhere = graph.kl(graph.softmax(graph.parameter("z")), graph.softmax(graph.parameter("w")), "sum")
+    other = graph.claim(elsewhere, graph.kl(graph.log_softmax(graph.parameter("z")), elsewhere, "sum"))
+    pairs = [("KL103", claims["KL103"]), ("KL101", other)]
+    assert mend_others(claims["KL103"], group_by_call(pairs)).codes == ()

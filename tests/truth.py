@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn import _reduction
 from torch.overrides import TorchFunctionMode
 
+torch.set_num_threads(1)  # small tensors, and several test processes
+
 CLOSE = 2e-2
 """How far from 1 a sum of probabilities may lie: as far as bfloat16 rounds."""
 
@@ -92,13 +94,16 @@ def space_of(tensor: Tensor) -> str:
 
 
 def watch(source: str, **arguments: Any) -> tuple[Watch, dict[str, Any]]:
-    """Run a program, and its ``entry`` or ``Entry`` with what it asks for: what was seen of its loss calls, and its names."""
-    namespace: dict[str, Any] = {"__name__": "program"}
+    """Run a program, and its ``entry`` or ``Entry`` with what it asks for.
+
+    Returns what was seen of its loss calls, and its names; what the entry returns has the name ``result``.
+    """
+    namespace: dict[str, Any] = {"__name__": __name__}  # a module that can be looked up, as dataclasses do
     torch.manual_seed(0)
     with Watch() as seen:
         exec(compile(dedent(source), "program.py", "exec"), namespace)
         entry = namespace.get("entry") or (namespace["Entry"]() if "Entry" in namespace else None)
         if entry is not None:
             names = inspect.signature(getattr(entry, "forward", entry)).parameters
-            entry(**{name: value for name, value in arguments.items() if name in names})
+            namespace["result"] = entry(**{name: value for name, value in arguments.items() if name in names})
     return seen, namespace

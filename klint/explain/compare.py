@@ -9,7 +9,7 @@ from itertools import islice
 
 from klint.explain import formulas
 from klint.explain.model import WAYS, Compared, SideBySide
-from klint.explain.names import LONGEST, Names, Voice, behind, bracketed
+from klint.explain.names import Names, Voice, behind, bracketed, written
 from klint.finding import Location
 from klint.graph.nodes import Node, Operation
 from klint.source.python import Anchor
@@ -55,7 +55,8 @@ def side_by_side(comparisons: Iterable[ComparisonSite], names: Names, chosen: fr
         calls = {call.anchor.tree for node in group.values for call in _losses(node)}
         if len(group.values) > 1 and calls & chosen:
             each = _explain(group)
-            told.setdefault(each.location, {}).setdefault((each.symbols, each.values), each)
+            if len(each.values) > 1:
+                told.setdefault(each.location, {}).setdefault((each.symbols, each.values), each)
     return [each for location in sorted(told) for each in islice(told[location].values(), WAYS)]
 
 
@@ -91,19 +92,20 @@ def _explain(group: _Group) -> SideBySide:
     told: dict[str, Node] = {}
     compared = []
     for node in values:
-        anchor = _written(node, place)
-        name = voice.names.bound(anchor) or (anchor.text if len(anchor.text) <= LONGEST else voice.name(node))
+        anchor = _origin(node, place)
+        name, formula = voice.names.bound(anchor) or written(anchor), _formula(voice, node, letters)
+        if formula == name:
+            continue
         if name in told:
             name = f"{name} at {voice.names.place(anchor)}"
-        relation = _relation(voice, node, told)
-        compared.append(Compared(name, anchor.location.row, _formula(voice, node, letters), relation))
+        compared.append(Compared(name, anchor.location.row, formula, _relation(voice, node, told)))
         told[name] = node
     symbols = tuple((letter, text) for letter, text in letters.values() if letter != text)
     called_at = tuple(voice.names.place(caller) for caller in place.callers)
     return SideBySide(place.anchor.location, called_at, symbols, tuple(compared))
 
 
-def _written(node: Node, place: Operation) -> Anchor:
+def _origin(node: Node, place: Operation) -> Anchor:
     """Where the function that shows a value writes it: the call of another function, where that one computes it."""
     if isinstance(node, Operation) and len(node.callers) > len(place.callers):
         return node.callers[len(node.callers) - len(place.callers) - 1]
@@ -141,8 +143,10 @@ def _formula(voice: Voice, node: Node, letters: Letters, nested: int = _NESTED) 
         return _sum(voice, terms, letters)
     if facts.loss is not None:
         return formulas.formula(LossSite(facts.loss.call, voice.inference, {}), voice, facts)
-    if isinstance(node, Operation) and node.name in ("add", "sub") and nested:
+    if isinstance(node, Operation) and node.name in ("add", "sub", "mul", "div") and nested and any(_losses(node)):
         left, right = (_formula(voice, side, letters, nested - 1) for side in tuple(node.arguments.values())[:2])
+        if node.name in ("mul", "div"):
+            return f"{bracketed(left)} {'*' if node.name == 'mul' else '/'} {bracketed(right)}"
         sign = "+" if (node.name == "add") != right.startswith("-") else "-"
         return f"{left} {sign} {right.removeprefix('-')}"
     return voice.expression(node)

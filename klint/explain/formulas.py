@@ -23,21 +23,25 @@ def formula(site: LossSite, voice: Voice, facts: Facts) -> str:
     loss = facts.loss
     if loss is not None and loss.divisor is not None:
         return voice.times(body, ONE / loss.divisor)
-    return f"{body} / {divisor(site, voice, loss)}"
+    symbol = divisor(site, voice, loss)
+    return body if symbol == "1" else f"{body} / {symbol}"
 
 
 def divisor(site: LossSite, voice: Voice, loss: Loss | None) -> str:
     """What the sum is divided by, in symbols; ``?`` where it is not known."""
     if loss is not None and loss.divisor is not None:
         return voice.count(loss.divisor)
-    if site.reduction not in ("mean", "batchmean") or (loss is not None and loss.reduced):
+    if site.reduction not in LOSSES[site.loss].reductions or (loss is not None and loss.reduced):
         return "?"
+    if site.reduction in ("none", "sum"):
+        return "1"
     if site.reduction == "batchmean":
         return "input.size(0)"
     if site.loss not in _ROWS:
         return "numel"
-    if not _divides_by_weights(site):
-        return "rows"
+    by_weights = _divides_by_weights(site)
+    if not by_weights:
+        return "rows" if by_weights is False else "?"
     return f"sum({_weight(site, voice)}[{_text(site.target, site, voice)}])"
 
 
@@ -85,8 +89,8 @@ def _kl_div(site: LossSite, voice: Voice) -> str:
     if _is_divergence(site):
         p, q = voice.distribution(site.target.node), voice.distribution(site.input.node)
         if p == q and site.input.facts.distribution != site.target.facts.distribution:
-            p += f" at {voice.names.place(site.target.node.anchor)}"
-            q += f" at {voice.names.place(site.input.node.anchor)}"
+            p += f" at {voice.names.exact_place(site.target.node.anchor)}"
+            q += f" at {voice.names.exact_place(site.input.node.anchor)}"
         return f"KL({p} || {q})"
     target, source = _factor(site.target, site, voice), _factor(site.input, site, voice)
     if site.log_target:
@@ -102,7 +106,7 @@ def _cross_entropy(site: LossSite, voice: Voice) -> str:
     elif site.target.facts.space is Space.INDICES:
         weight = f"{weight}[{target}] * " if weight else ""
         return f"-sum({weight}log {predicted}[{target}])"
-    if site.target.facts.space is Space.UNKNOWN or (weight and not site.target.facts.is_distribution):
+    if site.target.facts.space is Space.UNKNOWN:
         return f"CE({target}, {predicted}" + (f", weight {weight})" if weight else ")")
     return f"-sum({f'{weight} * ' if weight else ''}{bracketed(target)} * log {predicted})"
 
@@ -169,7 +173,10 @@ def _divides(site: LossSite) -> str:
         return f"'batchmean' divides by input.size(0){_one_dimension(site)}"
     if site.loss not in _ROWS:
         return "'mean' divides by the count of all numbers"
-    if _divides_by_weights(site):
+    by_weights = _divides_by_weights(site)
+    if by_weights is None:
+        return "'mean' divides by the weights of targets that are indices, by the number of rows where they are probabilities"
+    if by_weights:
         return "'mean' divides by the sum of the weights of the targets"
     ignored = " whose target is not ignored" if site.is_given("ignore_index") else ""
     one = ", and a 1-D input is one row" if site.input.facts.rank == 1 else ""
@@ -184,9 +191,13 @@ def _one_dimension(site: LossSite) -> str:
     return ", and input is 1-D" if number is None else f", and input is 1-D of {number} classes"
 
 
-def _divides_by_weights(site: LossSite) -> bool:
-    """Whether a mean divides by weights: where there is a weight, and the targets are indices, or may be."""
-    return site.is_given("weight") and (site.loss == "nll_loss" or not site.target.facts.is_distribution)
+def _divides_by_weights(site: LossSite) -> bool | None:
+    """Whether a mean divides by weights, as it does for targets that are indices; None where that is not known."""
+    if not site.is_given("weight"):
+        return False
+    if site.loss == "nll_loss" or site.target.facts.space is Space.INDICES:
+        return True
+    return None if site.target.facts.space is Space.UNKNOWN else False
 
 
 def _wanted(site: LossSite) -> tuple[tuple[Slot, Space], tuple[Slot, Space]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from klint.graph.nodes import Choice, Node, Operation, Parameter, Unknown
+from klint.graph.nodes import Choice, Constant, Node, Operation, Parameter, Unknown
 from klint.source.python import Anchor, SourceUnit
 from klint.torch_model.count import Count, Size
 from klint.torch_model.facts import Space
@@ -16,7 +16,7 @@ from klint.torch_model.infer import Inference
 from klint.torch_model.operations import OPERATIONS
 from klint.torch_model.table import Transfer
 
-LONGEST = 40
+LONGEST = 50
 """Source text above this length is not quoted in a formula."""
 
 _NESTED = 4
@@ -49,6 +49,11 @@ class Names:
         """The variable that a value is assigned to where it is made, or the parameter that it is."""
         if isinstance(node, Parameter):
             return node.name
+        tree = node.anchor.tree
+        if isinstance(tree, (ast.Tuple, ast.List)) and isinstance(node, Operation) and node.name == "getitem":
+            index = node.arguments.get("index")
+            if isinstance(index, Constant) and isinstance(index.value, int) and index.value < len(tree.elts):
+                return node.anchor.unit.segment(tree.elts[index.value])
         return self.bound(node.anchor)
 
     def bound(self, anchor: Anchor) -> str | None:
@@ -63,6 +68,10 @@ class Names:
         """``row 7``, or ``model.py:7`` where it is another file."""
         row = anchor.location.row
         return f"row {row}" if anchor.unit.filename == self.filename else f"{anchor.unit.filename}:{row}"
+
+    def exact_place(self, anchor: Anchor) -> str:
+        """``row 7, column 12``."""
+        return f"{self.place(anchor)}, column {anchor.location.column}"
 
     def covers(self, anchor: Anchor, row: int) -> bool:
         """Whether a row of the file is one that a place stands on."""
@@ -91,6 +100,8 @@ def _note(tree: ast.AST, index: _Index) -> None:
                 index.values.setdefault(id(value), index.unit.segment(name))
     elif isinstance(tree, (ast.AnnAssign, ast.NamedExpr)) and tree.value is not None:
         index.values.setdefault(id(tree.value), index.unit.segment(tree.target))
+    elif isinstance(tree, ast.AugAssign):
+        index.values[id(tree)] = index.unit.segment(tree.target)
     elif isinstance(tree, ast.ClassDef):
         for method in tree.body:
             _note_parameters(method, f"{tree.name}.", index)
@@ -127,18 +138,22 @@ class Voice:
         if isinstance(node, Operation) and node.name in _WRITTEN_OUT and nested:
             return f"{node.name}({self.expression(self.operand(node), nested - 1)})"
         if isinstance(node, Choice) and nested and self.names.value(node) is None:
-            return " or ".join(dict.fromkeys(self.expression(side, nested - 1) for side in (node.then, node.otherwise)))
+            return self.either(node, nested - 1)
         return self.name(node)
+
+    def either(self, choice: Choice, nested: int = _NESTED) -> str:
+        """The two values that a choice is between; of a long pair, the first."""
+        first, second = (self.expression(side, nested) for side in (choice.then, choice.otherwise))
+        if first == second:
+            return first
+        return f"{first} or {second if len(first + second) <= LONGEST else '...'}"
 
     def name(self, node: Node) -> str:
         """A value by its name, or by its text where that is short."""
         name = self.names.value(node)
         if name is not None:
             return name
-        text = node.text if isinstance(node, Unknown) else node.anchor.text
-        if len(text) <= LONGEST:
-            return text
-        return f"{node.name}(...)" if isinstance(node, Operation) else "(...)"
+        return node.text if isinstance(node, Unknown) and len(node.text) <= LONGEST else written(node.anchor)
 
     def distribution(self, node: Node) -> str:
         """The probabilities that a tensor holds, or holds the logarithms of."""
@@ -208,6 +223,15 @@ def behind(*nodes: Node) -> Iterator[Node]:
             seen.add(id(node))
             yield node
             queue.extend(node.operands())
+
+
+def written(anchor: Anchor) -> str:
+    """The text of a value; of a call that is too long to quote, the function."""
+    text = anchor.text
+    if len(text) <= LONGEST:
+        return text
+    function = anchor.unit.segment(anchor.tree.func) if isinstance(anchor.tree, ast.Call) else ""
+    return f"{function if len(function) <= LONGEST else ''}(...)"
 
 
 def bracketed(text: str) -> str:

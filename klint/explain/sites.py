@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from klint.explain import formulas
 from klint.explain.model import WAYS, Reduced, SiteExplanation, Way
-from klint.explain.names import Names, Voice, behind
+from klint.explain.names import Names, Voice, behind, bracketed
 from klint.explain.slots import holding
 from klint.graph.nodes import Choice, Node, Operation
 from klint.torch_model.sites import LossSite
@@ -17,9 +17,10 @@ from klint.torch_model.sites import LossSite
 def explain_sites(
     losses: Sequence[LossSite], names: Names, row: int | None
 ) -> tuple[list[SiteExplanation], frozenset[ast.AST]]:
-    """Every place that computes a loss, in the order of the file, those of other files last; and the trees of the calls that are explained.
+    """Every place that computes a loss, those of other files last; and the trees of the calls that are explained.
 
-    ``row`` narrows them to those whose call, or the constructor of whose module, stands on that line, or is reached from it.
+    ``row`` narrows them to those whose call, or the constructor of whose module, stands on that line, and to the ways that
+    lead to a site from there.
     """
     places: dict[ast.AST, list[LossSite]] = {}
     for site in losses:
@@ -36,8 +37,10 @@ def _explain(found: Sequence[LossSite], names: Names) -> SiteExplanation:
     place = found[0].anchor.location
     names = names.seen_from(place.filename)
     ways: dict[tuple[object, ...], Way] = {}
+    routes = [_route(site) for site in found]
+    beginnings = {route[:length] for route in routes for length in range(len(route))}
     for site in sorted(found, key=lambda site: len(site.call.callers)):
-        way = _way(site, names, any(_leads_on(other.call, site.call) for other in found))
+        way = _way(site, names, callers_follow=_route(site) in beginnings)
         ways.setdefault(way.content, way)
     told = tuple(ways.values())
     if len(told) == 1:
@@ -45,16 +48,15 @@ def _explain(found: Sequence[LossSite], names: Names) -> SiteExplanation:
     return SiteExplanation(found[0].loss, place, told[:WAYS], len(told[WAYS:]))
 
 
-def _leads_on(longer: Operation, shorter: Operation) -> bool:
-    """Whether one way to a site comes from a caller of the function where another way begins."""
-    known = [caller.tree for caller in shorter.callers]
-    return len(longer.callers) > len(known) and [caller.tree for caller in longer.callers[: len(known)]] == known
+def _route(site: LossSite) -> tuple[ast.AST, ...]:
+    """The calls that lead to a site, the nearest first; a longer route with the same beginning comes from a caller."""
+    return tuple(caller.tree for caller in site.call.callers)
 
 
 def _way(site: LossSite, names: Names, callers_follow: bool) -> Way:
     """What a site computes when it is reached in one way and world."""
     voice = Voice(names, site.inference, (site.call, *site.uses()))
-    slots = {name: holding(voice, site.call.arguments.get(name), callers_follow) for name in ("input", "target")}
+    slots = {name: holding(voice, site.call, name, callers_follow) for name in ("input", "target")}
     unknown = [f"{name}: {slot.unknown}" for name, slot in slots.items() if slot.unknown is not None]
     if site.reduction is None:
         unknown.append(f"reduction: {formulas.unknown_reduction(site, voice)}")
@@ -68,7 +70,7 @@ def _way(site: LossSite, names: Names, callers_follow: bool) -> Way:
         reduction=formulas.reduction(site, voice),
         divisor=formulas.divisor(site, voice, site.facts.loss),
         options=formulas.options(site, voice),
-        then=tuple(_then(site, voice)),
+        then=tuple(dict.fromkeys(_then(site, voice))),
         unknown=tuple(unknown),
     )
 
@@ -77,17 +79,28 @@ def _where(site: LossSite, voice: Voice) -> Iterator[str]:
     """The conditions of the site's world that can be named."""
     conditions: dict[int, Node] = {}
     for node in behind(site.call):
-        if isinstance(node, Choice) and isinstance(node.condition.anchor.tree, (ast.expr, ast.arg)):
+        if isinstance(node, Choice):
             conditions.setdefault(node.condition.identity, node.condition)
     for identity, condition in conditions.items():
         if identity in site.inference.choices:
-            holds = site.inference.choices[identity]
-            if isinstance(condition, Operation) and condition.name in ("eq", "is"):
-                left, right = (voice.expression(node) for node in condition.arguments.values())
-                sign = {("eq", True): "==", ("eq", False): "!=", ("is", True): "is", ("is", False): "is not"}
-                yield f"{left} {sign[condition.name, holds]} {right}"
-            else:
-                yield voice.expression(condition) if holds else f"not {voice.expression(condition)}"
+            yield _condition(condition, site.inference.choices[identity], voice)
+
+
+def _condition(condition: Node, holds: bool, voice: Voice) -> str:
+    """A condition that holds, or the opposite of one that does not."""
+    tree = condition.anchor.tree
+    place = voice.names.place(condition.anchor)
+    if isinstance(tree, (ast.For, ast.AsyncFor, ast.While)):
+        return f"the loop at {place} {'runs' if holds else 'does not run'}"
+    if isinstance(tree, ast.ExceptHandler):
+        return f"the code before {place} {'raises' if holds else 'does not raise'}"
+    if isinstance(tree, ast.pattern):
+        return f"the case at {place} {'matches' if holds else 'does not match'}"
+    if isinstance(condition, Operation) and condition.name in ("eq", "is"):
+        left, right = map(voice.name, condition.arguments.values())
+        sign = {("eq", True): "==", ("eq", False): "!=", ("is", True): "is", ("is", False): "is not"}
+        return f"{left} {sign[condition.name, holds]} {right}"
+    return voice.name(condition) if holds else f"not {bracketed(voice.name(condition))}"
 
 
 def _then(site: LossSite, voice: Voice) -> Iterator[Reduced]:

@@ -8,7 +8,7 @@ from klint.explain.model import Holding
 from klint.explain.names import LONGEST, Voice
 from klint.finding import Confidence
 from klint.graph.nodes import Choice, Constant, Node, Operation, Parameter, Unknown
-from klint.torch_model.facts import Facts, Shape, Space
+from klint.torch_model.facts import Facts, Space
 from klint.torch_model.operations import OPERATIONS
 from klint.torch_model.table import Transfer
 
@@ -16,20 +16,22 @@ STEPS = 8
 """How many steps of a chain are told; the reason at its end always is."""
 
 _REACH = 300
+_WRITTEN = (ast.BinOp, ast.UnaryOp, ast.AugAssign, ast.Subscript, ast.Compare)
 _MAKES_NUMBERS = (Transfer.LITERAL, Transfer.CREATE, Transfer.INDICES, Transfer.JOIN, Transfer.LOSS, Transfer.ONE_HOT)
 
 
-def holding(voice: Voice, node: Node | None, callers_follow: bool = False) -> Holding:
-    """What a slot holds; ``callers_follow`` says that its function's callers are explained as well."""
+def holding(voice: Voice, call: Operation, slot: str, callers_follow: bool = False) -> Holding:
+    """What a slot of a call holds; ``callers_follow`` says that the callers of its function are explained as well."""
+    node = call.arguments.get(slot)
     if node is None:
-        why = "the call does not name it"
-        return Holding(Space.UNKNOWN.value, (), why)
+        why = "it may be among arguments that klint cannot see" if call.open else "it is not passed"
+        return Holding(Space.UNKNOWN.value, (why,), why)
     facts = voice.inference.facts(node)
     steps = _steps(voice, node, callers_follow)
     unknown = steps[-1] if facts.space is Space.UNKNOWN else None
     if len(steps) > STEPS:
         steps = [*steps[: STEPS - 2], "...", steps[-1]]
-    return Holding(_holds(facts), tuple(steps), unknown)
+    return Holding(_holds(voice, facts), tuple(steps), unknown)
 
 
 def reason(voice: Voice, node: Node, callers_follow: bool = False) -> str:
@@ -37,19 +39,17 @@ def reason(voice: Voice, node: Node, callers_follow: bool = False) -> str:
     return _steps(voice, node, callers_follow)[-1]
 
 
-def _holds(facts: Facts) -> str:
+def _holds(voice: Voice, facts: Facts) -> str:
     words = facts.space.value
     if facts.is_distribution:
         words += " over a dim that is not known" if facts.dim is None else f" over dim {facts.dim}"
     if facts.integer and facts.space is not Space.INDICES:
         words += " in whole numbers"
-    if facts.confidence is Confidence.LIKELY:
+    if facts.confidence is Confidence.LIKELY and facts.space is not Space.UNKNOWN:
         words += " by its name alone"
-    return words if facts.shape is None else f"{words}, shape {_shape(facts.shape)}"
-
-
-def _shape(shape: Shape) -> str:
-    return f"({', '.join(map(str, shape.sizes))})"
+    if facts.shape is None:
+        return words
+    return f"{words}, shape ({', '.join(map(voice.count, facts.shape.sizes))})"
 
 
 def _steps(voice: Voice, node: Node, callers_follow: bool) -> list[str]:
@@ -64,7 +64,7 @@ def _steps(voice: Voice, node: Node, callers_follow: bool) -> list[str]:
         source = _source(voice, node)
         if source is None:
             steps.append(_made(voice, node))
-            if facts.space is Space.UNKNOWN:
+            if is_open and facts.space is Space.UNKNOWN:
                 steps[-1] += f": {_not_followed(voice, node)}"
             return steps
         steps.append(_made(voice, node))
@@ -109,7 +109,7 @@ def _made(voice: Voice, operation: Operation) -> str:
     if operation.constructor is not None:
         return f"{operation.constructor.name.removeprefix('torch.')} output at {place}"
     text = operation.anchor.text
-    is_written = isinstance(operation.anchor.tree, (ast.BinOp, ast.UnaryOp, ast.Subscript, ast.Compare))
+    is_written = isinstance(operation.anchor.tree, _WRITTEN)
     return f"{text if is_written and len(text) <= LONGEST else operation.name} at {place}"
 
 
@@ -129,9 +129,9 @@ def _leaf(voice: Voice, node: Node, facts: Facts) -> str:
         return f"{node.name}: {likely}a parameter of {voice.names.function(node)}"
     if isinstance(node, Unknown):
         name = voice.names.value(node)
-        text = f"{name} = {node.text}" if name and len(node.text) <= LONGEST else voice.name(node)
+        given = name not in (None, node.text) and len(node.text) <= LONGEST
+        text = f"{name} = {node.text}" if given else voice.name(node)
         return f"{text}: {likely}{node.why}"
     if isinstance(node, Choice):
-        sides = " or ".join(voice.expression(side) for side in (node.then, node.otherwise))
-        return f"{sides}: which one, hangs on {voice.expression(node.condition)}"
+        return f"{voice.either(node)}: which one, is decided by {voice.name(node.condition)}"
     return voice.expression(node)

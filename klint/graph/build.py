@@ -72,12 +72,13 @@ class Builder(Expressions, Statements, Calls):
         initialise = self.find(cls, "__init__")
         if isinstance(initialise, Function):
             self.standalone(replace(initialise, bound=receiver))
-        heap, settled = dict(self.heap), set(self.settled)
+        mark, settled = self.heap.mark(), set(self.settled)
         for name, method in methods:
             if name != "__init__":
-                self.heap, self.settled = dict(heap), set(settled)
+                self.settled = set(settled)
                 self.budgeted(replace(method, bound=receiver, owner=cls))
-        self.heap, self.settled = heap, settled
+                self.heap.rewind(mark)
+        self.settled = settled
 
     def standalone(self, function: Function, depth: int = 0) -> None:
         """Walk a function about whose callers nothing is known: its parameters stand for themselves."""

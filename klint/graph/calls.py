@@ -457,20 +457,20 @@ class Calls(Core):
                     self._join_setter(key, replace(function, bound=value, owner=base), frame)
 
     def _join_setter(self, key: tuple[int, str], function: Function, frame: Frame) -> None:
-        before, heap, steps = self.heap.get(key), dict(self.heap), len(self.trace)
+        before, mark, steps = self.heap.get(key), self.heap.mark(), len(self.trace)
         objects = len(self.objects)
         self.standalone(function, depth=frame.depth + 1)
         after = self.heap.get(key)
-        self.heap = heap
+        self.heap.rewind(mark)
         del self.trace[steps:]
         del self.objects[objects:]
         if after is None or after is before:
             return
         if before is None:
-            self.heap[key] = after
+            self.heap.set(key, after)
         else:
             condition = self.unknown(after.anchor, "which method ran last is not known")
-            self.heap[key] = self.choice(condition, before, after)
+            self.heap.set(key, self.choice(condition, before, after))
 
 
 def qualified_name(function: Function) -> str:

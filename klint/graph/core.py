@@ -6,8 +6,8 @@ import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
 
+from klint.graph.heap import Heap, Key
 from klint.graph.library import Library, Signature
 from klint.graph.nodes import (
     Choice,
@@ -30,8 +30,6 @@ from klint.graph.project import Project, bindings
 from klint.graph.scope import Frame, Scope
 from klint.source.python import Anchor, SourceUnit
 
-Key = TypeVar("Key", str, tuple[int, str])
-
 STEPS = 30_000
 """how many expressions the walk over one function may cost; code that is built to be slow yields Unknown, never a hang."""
 
@@ -49,11 +47,19 @@ OBJECTS = (Class, Function, Instance, ModuleObject, Partial, Reference)
 
 
 @dataclass(eq=False)
-class State:
-    """What assignments change: the names of the running scope and the attributes of all objects."""
+class Before:
+    """The state before a branch: the names of the running scope, and a mark of the heap."""
 
     names: dict[str, Node]
-    heap: dict[tuple[int, str], Node]
+    mark: int
+
+
+@dataclass(eq=False)
+class Branch:
+    """What a branch made of the state: the names of the running scope, and the attributes that it set."""
+
+    names: dict[str, Node]
+    attributes: dict[Key, Node]
 
 
 @dataclass(eq=False)
@@ -63,7 +69,7 @@ class Core:
     unit: SourceUnit
     library: Library
     identities: Identities = field(default_factory=Identities)
-    heap: dict[tuple[int, str], Node] = field(default_factory=dict)
+    heap: Heap = field(default_factory=Heap)
     trace: list[Operation] = field(default_factory=list)
     objects: list[ModuleObject] = field(default_factory=list)
     pending: list[Function] = field(default_factory=list)
@@ -145,9 +151,9 @@ class Core:
         """A literal."""
         return Constant(anchor, self.identities.of("constant", type(value).__name__, repr(value)), value)
 
-    def unknown(self, anchor: Anchor, why: str, text: str | None = None, identity: int | None = None) -> Unknown:
+    def unknown(self, anchor: Anchor, why: str, text: str = "", identity: int | None = None) -> Unknown:
         """A value that is not followed, and why."""
-        return Unknown(anchor, identity or self.identities.fresh(), anchor.text if text is None else text, why)
+        return Unknown(anchor, identity or self.identities.fresh(), why, text)
 
     def reference(self, name: str, anchor: Anchor) -> Reference:
         """A name from elsewhere, under the name by which the library's tables know it."""
@@ -287,27 +293,38 @@ class Core:
             return self.choice(value.condition, self.each(value.then, function), self.each(value.otherwise, function))
         return function(value)
 
-    def snapshot(self, scope: Scope) -> State:
+    def enter(self, scope: Scope) -> Before:
         """The state before a branch."""
-        return State(dict(scope.names), dict(self.heap))
+        return Before(dict(scope.names), self.heap.mark())
 
-    def restore(self, scope: Scope, state: State) -> None:
-        """Go back to a state; the snapshot itself stays usable."""
-        scope.names = dict(state.names)
-        self.heap = dict(state.heap)
+    def leave(self, scope: Scope, before: Before) -> Branch:
+        """What a branch made of the state, which is put back to what it was before."""
+        branch = Branch(scope.names, self.heap.rewind(before.mark))
+        scope.names = dict(before.names)
+        return branch
 
-    def join(self, scope: Scope, condition: Node, then: State, otherwise: State) -> None:
-        """After a branch: a name that both sides bind differently is a choice. One that a side lacks holds the other's value."""
-        scope.names = self._join(condition, then.names, otherwise.names)
-        self.heap = self._join(condition, then.heap, otherwise.heap)
+    def adopt(self, scope: Scope, branch: Branch) -> None:
+        """Go on from the end of a branch."""
+        scope.names = dict(branch.names)
+        for key, value in branch.attributes.items():
+            self.heap.set(key, value)
 
-    def _join(self, condition: Node, then: dict[Key, Node], otherwise: dict[Key, Node]) -> dict[Key, Node]:
-        joined = dict(then)
-        for name, value in otherwise.items():
-            other = then.get(name)
+    def join(self, condition: Node, then: Branch, otherwise: Branch) -> Branch:
+        """Both branches as one: what they bind differently is a choice; what one side lacks holds the other's value."""
+        names = dict(then.names)
+        for name, value in otherwise.names.items():
+            other = then.names.get(name)
             if other is not value:
-                joined[name] = value if other is None else self.choice(condition, other, value)
-        return joined
+                names[name] = value if other is None else self.choice(condition, other, value)
+        attributes: dict[Key, Node] = {}
+        for key in {**then.attributes, **otherwise.attributes}:
+            first = then.attributes.get(key) or self.heap.get(key)
+            second = otherwise.attributes.get(key) or self.heap.get(key)
+            if first is not None and second is not None:
+                attributes[key] = first if first is second else self.choice(condition, first, second)
+            elif first is not None or second is not None:
+                attributes[key] = first or second  # type: ignore[assignment]
+        return Branch(names, attributes)
 
     def is_tensor(self, value: Node) -> bool:
         """Whether a value may be a tensor, as opposed to an object, a container or a literal."""

@@ -356,9 +356,7 @@ class Expressions(Core):
                 if value is old:
                     scope.names[name] = new
             scope = scope.parent
-        for key, value in self.heap.items():
-            if value is old:
-                self.heap[key] = new
+        self.heap.replace(old, new)
 
     def call_method(
         self,

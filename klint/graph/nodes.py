@@ -49,10 +49,15 @@ class Parameter(Node):
 
 @dataclass(frozen=True, eq=False)
 class Unknown(Node):
-    """A value that could not be followed: its source ``text``, and ``why`` in words for people."""
+    """A value that could not be followed, and ``why`` in words for people; ``name`` where it has one but stands elsewhere."""
 
-    text: str
     why: str
+    name: str = ""
+
+    @property
+    def text(self) -> str:
+        """What the value is called: its name, or its source text."""
+        return self.name or self.anchor.text
 
 
 @dataclass(frozen=True, eq=False)

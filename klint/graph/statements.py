@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import cast
 
-from klint.graph.core import STEPS, Core
+from klint.graph.core import STEPS, Branch, Core
 from klint.graph.nodes import Class, Constant, Dictionary, Function, Node, Sequence
 from klint.graph.scope import Frame, Scope
 
@@ -54,7 +54,7 @@ class Statements(Core):
             frame.bind(target.id, value)
         elif isinstance(target, ast.Attribute):
             key = (self.evaluate(target.value, frame).identity, target.attr)
-            self.heap[key] = value
+            self.heap.set(key, value)
             self.settled.add(key)
         elif isinstance(target, (ast.Tuple, ast.List)):
             stars = [index for index, element in enumerate(target.elts) if isinstance(element, ast.Starred)]
@@ -172,21 +172,22 @@ class Statements(Core):
         condition, positive = self.truth(self.evaluate(tree.test, frame))
         if isinstance(condition, Constant):
             return self.run(tree.body if bool(condition.value) == positive else tree.orelse, frame)
-        path, before = frame.path, self.snapshot(frame.scope)
+        path, before = frame.path, self.enter(frame.scope)
         frame.path = (*path, (condition, positive))
         first = self.run(tree.body, frame)
-        then = self.snapshot(frame.scope)
-        self.restore(frame.scope, before)
+        then = self.leave(frame.scope, before)
         frame.path = (*path, (condition, not positive))
         second = self.run(tree.orelse, frame)
+        otherwise = self.leave(frame.scope, before)
         frame.path = path
         if first and second:
-            sides = (then, self.snapshot(frame.scope))
-            self.join(frame.scope, condition, *(sides if positive else sides[::-1]))
+            sides = (then, otherwise) if positive else (otherwise, then)
+            self.adopt(frame.scope, self.join(condition, *sides))
         elif first:
-            self.restore(frame.scope, then)
+            self.adopt(frame.scope, then)
             frame.path = (*path, (condition, positive))
         elif second:
+            self.adopt(frame.scope, otherwise)
             frame.path = (*path, (condition, not positive))
         return first or second
 
@@ -203,7 +204,7 @@ class Statements(Core):
     def _loop(self, tree: ast.For | ast.AsyncFor | ast.While, frame: Frame, item: Node | None) -> None:
         """Walk a loop's body once, as any iteration: a name that an earlier iteration may have set is not known at its start."""
         ran = self.unknown(frame.anchor(tree), "how often the loop runs is not known")
-        path, before = frame.path, self.snapshot(frame.scope)
+        path, before = frame.path, self.enter(frame.scope)
         for name in _stores(tree.body):
             value = frame.scope.names.get(name)
             if value is not None:
@@ -214,11 +215,9 @@ class Statements(Core):
             self.assign(tree.target, item, frame)
         falls_through = self.run(tree.body, frame)
         frame.path = path
-        after = self.snapshot(frame.scope)
+        after = self.leave(frame.scope, before)
         if falls_through or _leaves_by_break(tree.body):
-            self.join(frame.scope, ran, after, before)
-        else:
-            self.restore(frame.scope, before)
+            self.adopt(frame.scope, self.join(ran, after, Branch(before.names, {})))
         self.run(tree.orelse, frame)
 
     def element(self, iterable: Node, tree: ast.AST, frame: Frame) -> Node:
@@ -248,44 +247,45 @@ class Statements(Core):
     _AsyncWith = _With
 
     def _Try(self, tree: ast.Try, frame: Frame) -> bool:
-        before = self.snapshot(frame.scope)
+        before = self.enter(frame.scope)
         path = frame.path
         reached = self.run(tree.body, frame) and self.run(tree.orelse, frame)
-        result = self.snapshot(frame.scope) if reached else None
+        ended = self.leave(frame.scope, before)
+        result = ended if reached else None
         for handler in tree.handlers:
-            self.restore(frame.scope, before)
             failed = self.unknown(frame.anchor(handler), "whether it raises is not known")
             frame.path = (*path, (failed, True))
             if handler.name:
                 frame.bind(handler.name, self.unknown(frame.anchor(handler), "it is an exception"))
-            if self.run(handler.body, frame):
-                if result is not None:
-                    self.join(frame.scope, failed, self.snapshot(frame.scope), result)
-                result = self.snapshot(frame.scope)
+            falls_through = self.run(handler.body, frame)
+            handled = self.leave(frame.scope, before)
+            if falls_through:
+                result = handled if result is None else self.join(failed, handled, result)
         frame.path = path
-        self.restore(frame.scope, result or before)
+        if result is not None:
+            self.adopt(frame.scope, result)
         return self.run(tree.finalbody, frame) and result is not None
 
     _TryStar = _Try
 
     def _Match(self, tree: ast.Match, frame: Frame) -> bool:
         self.evaluate(tree.subject, frame)
-        path, before = frame.path, self.snapshot(frame.scope)
-        result, reached = before, True
+        path, before = frame.path, self.enter(frame.scope)
+        result = Branch(before.names, {})
         for case in tree.cases:
-            self.restore(frame.scope, before)
             matched = self.unknown(frame.anchor(case.pattern), "which case matches is not known")
             frame.path = (*path, (matched, True))
             for node in ast.walk(case.pattern):
                 name = getattr(node, "name", None)
                 if isinstance(node, (ast.MatchAs, ast.MatchStar)) and name:
                     frame.bind(name, self.unknown(frame.anchor(node), "it is matched by a pattern"))
-            if self.run(case.body, frame):
-                self.join(frame.scope, matched, self.snapshot(frame.scope), result)
-                result = self.snapshot(frame.scope)
+            falls_through = self.run(case.body, frame)
+            branch = self.leave(frame.scope, before)
+            if falls_through:
+                result = self.join(matched, branch, result)
         frame.path = path
-        self.restore(frame.scope, result)
-        return reached
+        self.adopt(frame.scope, result)
+        return True
 
 
 def _is_type_checking(tree: ast.expr) -> bool:

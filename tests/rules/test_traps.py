@@ -1,4 +1,4 @@
-"""The traps of the rule catalogue: programs that are right, of which klint must say nothing, or no more than is true."""
+"""The traps of the rule catalogue: programs that are right, of which klint must say nothing, or what is true."""
 
 from __future__ import annotations
 
@@ -62,6 +62,9 @@ NOT_MISUSE = {"7 focal idiom": {"KL405"}, "8 right divisor": {"KL201"}}
 """What the tensors of one call show, and the code around it makes right: 1 + nll_loss of probabilities, mean * C."""
 
 
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # torch's own, of programs that klint must pass
+
+
 def group(prefix: str) -> dict[str, str]:
     """The programs of one trap."""
     return {name: program for name, program in RIGHT.items() if name.startswith(prefix)}
@@ -102,7 +105,7 @@ def test_torch_agrees_that_it_is_right(name, source):
     trap = name.partition(":")[0]
     seen, names = watch(source)
     assert set(seen.codes) <= NOT_MISUSE.get(trap, set())
-    assert (seen.calls > 0) == (not trap.startswith("12") or "F.cross_entropy(torch" in source)
+    assert (seen.calls > 0) == (not trap.startswith("12"))
     assert torch.isfinite(torch.as_tensor(names.get("loss", 0.0))).all()
 
 

@@ -216,7 +216,8 @@ REBINDING = {
             def __call__(self, x, y):
                 return self.cross_entropy(torch.softmax(x, dim=1), torch.softmax(y, dim=1))
 
-        loss = Loss()(torch.randn(8, 10), torch.randn(8, 10)) + 0 * F.cross_entropy(torch.randn(2, 3), torch.tensor([0, 1]))
+        x, y = torch.randn(8, 10), torch.randn(8, 10)
+        loss = Loss()(x, y) + F.cross_entropy(x, y.argmax(1))
         """,
 }
 
@@ -359,8 +360,8 @@ FOREIGN = {
         from keras.losses import CategoricalCrossentropy, KLDivergence, kl_divergence
 
         def loss(x, y):
-            kl = KLDivergence()(tf.nn.softmax(y), tf.nn.softmax(x))
-            return kl + kl_divergence(tf.nn.softmax(y), tf.nn.softmax(x)) + CategoricalCrossentropy()(y, tf.nn.softmax(x))
+            p, q = tf.nn.softmax(y), tf.nn.softmax(x)
+            return KLDivergence()(p, q) + kl_divergence(p, q) + CategoricalCrossentropy()(y, q)
         """,
     "jax": """
         import jax.nn as nn

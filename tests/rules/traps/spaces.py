@@ -10,7 +10,8 @@ LOG_OF_SOFTMAX = {
         loss = kd_loss(torch.randn(8, 10), torch.randn(8, 10))
         """,
     "torch.log around softmax in the argument": """
-        loss = F.kl_div(torch.log(torch.softmax(torch.randn(8, 10), dim=-1)), torch.randn(8, 10).softmax(-1), reduction="sum")
+        x, p = torch.randn(8, 10), torch.randn(8, 10).softmax(dim=-1)
+        loss = F.kl_div(torch.log(torch.softmax(x, dim=-1)), p, reduction="sum")
         """,
     "module softmax then log": """
         class Distill(nn.Module):
@@ -842,8 +843,9 @@ BUILT_DISTRIBUTIONS = {
     "one_hot to a floating type": """
         x, labels = torch.randn(8, 10), torch.randint(0, 10, (8,))
         log_q = F.log_softmax(x, dim=1)
-        a, b, c = F.one_hot(labels, 10).to(x.dtype), F.one_hot(labels, 10).type_as(x), F.one_hot(labels, 10).to(torch.float32)
-        loss = sum(F.kl_div(log_q, hot, reduction="batchmean") for hot in (a, b, c))
+        hot = F.one_hot(labels, 10)
+        floats = (hot.to(x.dtype), hot.type_as(x), hot.to(torch.float32), hot.double())
+        loss = sum(F.kl_div(log_q, target, reduction="batchmean") for target in floats)
         """,
     "one_hot times a float": """
         def smooth(x, labels, eps=0.1):

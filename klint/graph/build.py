@@ -6,9 +6,11 @@ import ast
 from dataclasses import dataclass, field, replace
 
 from klint.graph.calls import Calls, defaults, qualified_name
+from klint.graph.containers import Containers
 from klint.graph.expressions import Expressions
 from klint.graph.library import Library
 from klint.graph.nodes import Class, Function, Identities, Instance, ModuleObject, Operation, Parameter
+from klint.graph.objects import Objects
 from klint.graph.project import Project
 from klint.graph.relevance import relevant_definitions
 from klint.graph.scope import Frame, Scope
@@ -26,7 +28,7 @@ class Graph:
 
 
 @dataclass(eq=False)
-class Builder(Expressions, Statements, Calls):
+class Builder(Expressions, Statements, Calls, Objects, Containers):
     """Walks over one module."""
 
     classes: list[Class] = field(default_factory=list)
@@ -45,7 +47,8 @@ class Builder(Expressions, Statements, Calls):
                 self._methods(self.classes.pop(0), relevant)
                 continue
             function = self.pending.pop(0)
-            if function.definition in relevant:
+            nested = function.scope.parent is not None and not function.scope.is_class
+            if function.definition in relevant and not (nested and function.definition in self.followed):
                 self.budgeted(function)
         return Graph(tuple(self.trace), tuple(self.objects), self.identities)
 

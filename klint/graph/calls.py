@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from klint.graph.core import OBJECTS, Core
+from klint.graph.core import Core
 from klint.graph.nodes import (
     Choice,
     Class,
@@ -14,14 +14,17 @@ from klint.graph.nodes import (
     Dictionary,
     Function,
     Instance,
+    Items,
     ModuleObject,
     Node,
     Partial,
     Reference,
     Sequence,
+    Super,
     Unknown,
 )
 from klint.graph.scope import Frame, Path, Scope
+from klint.source.python import Anchor
 
 CALLS = 12
 """How many calls deep functions are followed."""
@@ -46,6 +49,9 @@ TRANSPARENT = frozenset(
     }
 )
 """Decorators after which a function still computes what its body says."""
+
+_NAMESPACES = frozenset({"types.SimpleNamespace", "argparse.Namespace"})
+"""Classes whose objects hold what they are made of under its name, as a dict does."""
 
 _CONTAINERS = {"torch.nn.Sequential": "args", "torch.nn.ModuleList": "modules", "torch.nn.ModuleDict": "modules"}
 
@@ -79,13 +85,7 @@ class Calls(Core):
         if isinstance(callee, Class):
             return self.instantiate(callee, arguments, keywords, tree, frame, is_open)
         if isinstance(callee, Instance):
-            for name in ("__call__", "forward"):
-                if name == "forward" and not callee.cls.bases:
-                    break
-                method = self.attribute(callee, name, tree, frame)
-                if isinstance(method, Function):
-                    return self.call(method, arguments, keywords, tree, frame, is_open)
-            return self.unknown(anchor, "what calling the object computes is not known")
+            return self.call_instance(callee, arguments, keywords, tree, frame, is_open)
         why = callee.why if isinstance(callee, Unknown) else "what is called is not known"
         return self.unknown(anchor, why)
 
@@ -136,31 +136,30 @@ class Calls(Core):
             return self._container(callee.name, arguments, keywords, tree, frame, is_open)
         if callee.name == "functools.partial" and arguments and not is_open:
             return Partial(anchor, self.identities.fresh(), arguments[0], arguments[1:], dict(keywords))
-        if callee.name in ("builtins.dict", "collections.OrderedDict") and not is_open:
-            return self._make_dict(arguments, keywords, tree, frame)
-        if callee.name in ("builtins.tuple", "builtins.list") and arguments and isinstance(arguments[0], Sequence):
-            return self.sequence(callee.name.removeprefix("builtins."), arguments[0].items, anchor)
+        if self.library.passes(callee.name) and arguments:
+            return arguments[0]
+        if callee.name in _NAMESPACES and not is_open and not arguments:
+            return self.make_dict((), keywords, tree, frame)
+        if callee.name == "builtins.super":
+            return self._super(arguments, anchor, frame)
         if callee.name == "builtins.getattr" and len(arguments) > 1:
             name = arguments[1].value if isinstance(arguments[1], Constant) else None
             if isinstance(name, str):
                 return self.attribute(arguments[0], name, tree, frame)
+        module_name, _, name = callee.name.rpartition(".")
+        if module_name in ("builtins", "collections") and not is_open:
+            built = self.call_builtin("dict" if name == "OrderedDict" else name, arguments, keywords, tree, frame)
+            if built is not None:
+                return built
         return self.unknown(anchor, f"klint does not know what {callee.name} computes")
 
-    def _make_dict(
-        self, arguments: tuple[Node, ...], keywords: Mapping[str, Node], tree: ast.AST, frame: Frame
-    ) -> Node:
-        anchor = frame.anchor(tree)
-        entries: list[tuple[Node, Node]] = []
-        for argument in arguments:
-            pairs = argument.items if isinstance(argument, Sequence) else None
-            if isinstance(argument, Dictionary):
-                entries.extend(argument.entries)
-            elif pairs is not None and all(isinstance(pair, Sequence) and len(pair.items) == 2 for pair in pairs):
-                entries.extend((pair.items[0], pair.items[1]) for pair in pairs if isinstance(pair, Sequence))
-            else:
-                return self.unknown(anchor, "not all entries of the dict are known")
-        entries.extend((self.constant(name, anchor), value) for name, value in keywords.items())
-        return self.dictionary(tuple(entries), anchor)
+    def _super(self, arguments: tuple[Node, ...], anchor: Anchor, frame: Frame) -> Node:
+        """``super()``, or ``super(cls, self)`` with both in sight."""
+        cls = arguments[0] if arguments else frame.owner
+        receiver = arguments[1] if len(arguments) > 1 else frame.receiver
+        if isinstance(cls, Class) and receiver is not None:
+            return Super(anchor, self.identities.fresh(), receiver, cls)
+        return self.unknown(anchor, "what super() stands for is not known")
 
     def _container(
         self,
@@ -192,6 +191,7 @@ class Calls(Core):
         is_open: bool,
     ) -> Node:
         anchor = frame.anchor(tree)
+        callee = self._with_changed_options(callee)
         items = callee.options.get("args")
         if callee.name == "torch.nn.Sequential" and isinstance(items, Sequence):
             if len(arguments) != 1:
@@ -214,6 +214,14 @@ class Calls(Core):
             callee,
         )
 
+    def _with_changed_options(self, callee: ModuleObject) -> ModuleObject:
+        """A module with the options that were assigned after it was made (``criterion.reduction = 'sum'``)."""
+        module = self.library.module(callee.name)
+        slots = () if module is None else module.slots
+        changed = {slot: self.heap.get((callee.identity, slot)) for slot in slots}
+        options = {slot: value for slot, value in changed.items() if value is not None}
+        return replace(callee, options={**callee.options, **options}) if options else callee
+
     # Functions.
 
     def follow(
@@ -228,7 +236,12 @@ class Calls(Core):
         """What a function returns for these arguments: its body is walked with them in place of the parameters."""
         anchor = frame.anchor(tree)
         if self.decorated(function, frame):
-            return self.unknown(anchor, f"a decorator may change what {function.name} returns")
+            wrapped = self._decorate(function, frame)
+            if wrapped is None:
+                return self.unknown(anchor, f"a decorator may change what {function.name} returns")
+            receiver = () if function.bound is None else (function.bound,)
+            return self.call(wrapped, (*receiver, *arguments), keywords, tree, frame, is_open)
+        self.followed.add(function.definition)
         if function.definition in self.active or frame.depth >= CALLS:
             return self.unknown(anchor, f"{function.name} is recursive, or called too many calls deep")
         if is_open:
@@ -260,8 +273,10 @@ class Calls(Core):
             falls_through = self.run(definition.body, frame)
         finally:
             self.active.pop()
-        if frame.generator:
-            return self.unknown(anchor, f"{function.name} is a generator")
+        if frame.yields:
+            if len(frame.yields) == 1:
+                return Items(anchor, self.identities.fresh(), frame.yields[0])
+            return self.unknown(anchor, f"{function.name} yields different things")
         returns = list(frame.returns)
         if falls_through:
             returns.append((frame.path[frame.base :], self.constant(None, anchor)))
@@ -279,8 +294,22 @@ class Calls(Core):
             result = inner
         return result
 
+    def _decorate(self, function: Function, frame: Frame) -> Node | None:
+        """What a function is after its one decorator, where that is a function in sight."""
+        decorators: list[ast.expr] = getattr(function.definition, "decorator_list", [])
+        if len(decorators) != 1 or frame.depth >= CALLS:
+            return None
+        decorator = self.resolve(self.evaluate(decorators[0], Frame(function.scope, depth=frame.depth + 1)))
+        if not isinstance(decorator, Function):
+            return None
+        plain = replace(function, undecorated=True, bound=None)
+        result = self.call(decorator, (plain,), {}, decorators[0], frame)
+        return result if isinstance(result, Function) else None
+
     def decorated(self, function: Function, frame: Frame) -> bool:
         """Whether a decorator may change what the function computes."""
+        if function.undecorated:
+            return False
         for decorator in getattr(function.definition, "decorator_list", ()):
             name = self.decorator_name(decorator, function.scope)
             if name not in TRANSPARENT and not name.endswith((".setter", ".getter")):
@@ -336,142 +365,6 @@ class Calls(Core):
                     else self.evaluate(default, Frame(function.scope, depth=frame.depth))
                 )
 
-    # Classes and objects.
-
-    def instantiate(
-        self,
-        cls: Class,
-        arguments: tuple[Node, ...],
-        keywords: Mapping[str, Node],
-        tree: ast.AST,
-        frame: Frame,
-        is_open: bool = False,
-    ) -> Node:
-        """A new object: its attributes are what ``__init__`` makes of the arguments."""
-        made = Instance(frame.anchor(tree), self.identities.fresh(), cls)
-        method = self.find(cls, "__init__")
-        if isinstance(method, Function):
-            self.follow(replace(method, bound=made), arguments, keywords, tree, frame, is_open)
-        return made
-
-    def lineage(self, cls: Class) -> Iterator[Class | Reference]:
-        """A class, then its bases depth first, as far as they are known; library classes stand as references."""
-        seen: set[int] = set()
-        stack: list[Node] = [cls]
-        while stack:
-            node = stack.pop(0)
-            if id(node) in seen or len(seen) > 50:
-                continue
-            seen.add(id(node))
-            if isinstance(node, Class):
-                yield node
-                stack[:0] = node.bases
-            elif isinstance(node, Reference):
-                yield node
-
-    def find(self, cls: Class, name: str, after: Class | None = None) -> Node | None:
-        """An attribute of a class or of its bases; ``after`` skips up to and including that class, as ``super`` does."""
-        waiting = after is not None
-        for base in self.lineage(cls):
-            if waiting:
-                waiting = base is not after
-            elif isinstance(base, Class) and name in base.scope.names:
-                found = base.scope.names[name]
-                return replace(found, owner=base) if isinstance(found, Function) else found
-        return None
-
-    def defines(self, cls: Class, name: str) -> bool:
-        """Whether a class or one of its bases in sight defines an attribute."""
-        return self.find(cls, name) is not None
-
-    def attribute(self, value: Node, name: str, tree: ast.AST, frame: Frame) -> Node:
-        """The node of ``value.name``."""
-        anchor = frame.anchor(tree)
-        if isinstance(value, Choice) and not self.is_tensor(value):
-            return self._attribute_of_choice(value, name, tree, frame)
-        if isinstance(value, Instance):
-            self.settle(value, name, frame)
-        known = self.heap.get((value.identity, name))
-        if known is not None:
-            return known
-        if isinstance(value, Reference):
-            resolved = self.resolve(value)
-            if resolved is not value:
-                return self.attribute(resolved, name, tree, frame)
-            return self.reference(f"{value.name}.{name}", anchor)
-        if isinstance(value, (Instance, Class)):
-            found = self.find(value if isinstance(value, Class) else value.cls, name)
-            if found is not None:
-                return self._bound(found, value, tree, frame)
-        if isinstance(value, ModuleObject):
-            member = self.library.member(value.name, name)
-            if member is not None:
-                return self.operation(member.operation, value.options, anchor, frame, member.pure, value.open)
-            if self.library.function(f"{value.name}.{name}") is not None:
-                method = self.reference(f"{value.name}.{name}", anchor)
-                return Partial(anchor, self.identities.fresh(), method, (), value.options)
-            if name in value.options:
-                return value.options[name]
-        if not isinstance(value, OBJECTS):
-            signature = self.library.attribute(name)
-            if signature is not None:
-                return self.operation(signature.operation, {"input": value}, anchor, frame)
-        identity = self.identities.of("attribute", value.identity, name)
-        return self.unknown(anchor, "the attribute is not set in what klint can see", identity=identity)
-
-    def _attribute_of_choice(self, value: Choice, name: str, tree: ast.AST, frame: Frame) -> Node:
-        alternatives = [side for side in (value.then, value.otherwise) if not isinstance(side, Constant)]
-        if len(alternatives) == 1:
-            return self.attribute(alternatives[0], name, tree, frame)
-        then, otherwise = (self.attribute(side, name, tree, frame) for side in (value.then, value.otherwise))
-        return self.choice(value.condition, then, otherwise)
-
-    def _bound(self, found: Node, value: Node, tree: ast.AST, frame: Frame) -> Node:
-        """A class attribute as seen through an object: methods are bound, properties computed."""
-        if not isinstance(found, Function) or isinstance(found.definition, ast.Lambda):
-            return found
-        names = {self.decorator_name(decorator, found.scope) for decorator in found.definition.decorator_list}
-        if "builtins.staticmethod" in names:
-            return found
-        if "builtins.classmethod" in names:
-            return replace(found, bound=value.cls if isinstance(value, Instance) else value)
-        if isinstance(value, Class):
-            return found
-        method = replace(found, bound=value)
-        if names & {"builtins.property", "functools.cached_property"}:
-            return self.call(method, (), {}, tree, frame)
-        return method
-
-    def settle(self, value: Instance, name: str, frame: Frame) -> None:
-        """Before an attribute is first read: join what other methods than ``__init__`` may have set it to."""
-        key = (value.identity, name)
-        if key in self.settled:
-            return
-        self.settled.add(key)
-        for base in self.lineage(value.cls):
-            if not isinstance(base, Class):
-                continue
-            for method in _setters(base.definition).get(name, ()):
-                function = base.scope.names.get(method)
-                if isinstance(function, Function) and function.definition not in self.active:
-                    self._join_setter(key, replace(function, bound=value, owner=base), frame)
-
-    def _join_setter(self, key: tuple[int, str], function: Function, frame: Frame) -> None:
-        before, mark, steps = self.heap.get(key), self.heap.mark(), len(self.trace)
-        objects = len(self.objects)
-        self.standalone(function, depth=frame.depth + 1)
-        after = self.heap.get(key)
-        self.heap.rewind(mark)
-        del self.trace[steps:]
-        del self.objects[objects:]
-        if after is None or after is before:
-            return
-        if before is None:
-            self.heap.set(key, after)
-        else:
-            condition = self.unknown(after.anchor, "which method ran last is not known")
-            self.heap.set(key, self.choice(condition, before, after))
-
 
 def qualified_name(function: Function) -> str:
     """``Class.method`` for a method, the plain name for a function."""
@@ -484,24 +377,3 @@ def defaults(parameters: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr | No
     missing: list[ast.expr | None] = [None] * (len(positional) - len(parameters.defaults))
     yield from zip(positional, [*missing, *parameters.defaults], strict=True)
     yield from zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True)
-
-
-def _setters(definition: ast.ClassDef) -> dict[str, list[str]]:
-    """The methods other than ``__init__`` that set each attribute of ``self``."""
-    cached: dict[str, list[str]] | None = getattr(definition, "_klint_setters", None)
-    if cached is None:
-        cached = {}
-        for method in definition.body:
-            if isinstance(method, ast.FunctionDef) and method.name != "__init__" and method.args.args:
-                receiver = method.args.args[0].arg
-                for node in ast.walk(method):
-                    if (
-                        isinstance(node, ast.Attribute)
-                        and isinstance(node.ctx, ast.Store)
-                        and isinstance(node.value, ast.Name)
-                        and node.value.id == receiver
-                        and method.name not in cached.setdefault(node.attr, [])
-                    ):
-                        cached[node.attr].append(method.name)
-        definition._klint_setters = cached  # type: ignore[attr-defined]
-    return cached

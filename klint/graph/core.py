@@ -17,6 +17,7 @@ from klint.graph.nodes import (
     Function,
     Identities,
     Instance,
+    Items,
     Literal,
     ModuleObject,
     Node,
@@ -24,6 +25,7 @@ from klint.graph.nodes import (
     Partial,
     Reference,
     Sequence,
+    Super,
     Unknown,
 )
 from klint.graph.project import Project, bindings
@@ -42,7 +44,7 @@ _MODULES = 40
 DEPTH = 300
 """How deep expressions and followed calls may nest."""
 
-OBJECTS = (Class, Function, Instance, ModuleObject, Partial, Reference)
+OBJECTS = (Class, Function, Instance, Items, ModuleObject, Partial, Reference, Super)
 """Nodes whose attributes and calls are looked up in themselves; all others are taken for tensors or numbers."""
 
 
@@ -81,6 +83,7 @@ class Core:
     project: Project | None = None
     modules: dict[str, Scope] = field(default_factory=dict)
     importing: int = 0
+    followed: set[ast.AST] = field(default_factory=set)
 
     # The parts that subclasses bring.
 
@@ -122,6 +125,83 @@ class Core:
 
     def unpack(self, value: Node, count: int, star: int | None, tree: ast.AST, frame: Frame) -> list[Node]:
         """The values of ``count`` targets that a value is unpacked into; ``star`` is the index of a starred one."""
+        raise NotImplementedError
+
+    def call_builtin(
+        self, name: str, arguments: tuple[Node, ...], keywords: Mapping[str, Node], tree: ast.AST, frame: Frame
+    ) -> Node | None:
+        """The value of a built-in function that makes or takes iterables."""
+        raise NotImplementedError
+
+    def make_dict(self, arguments: tuple[Node, ...], keywords: Mapping[str, Node], tree: ast.AST, frame: Frame) -> Node:
+        """``dict(...)``."""
+        raise NotImplementedError
+
+    def container_method(
+        self, receiver: Node, name: str, arguments: tuple[Node, ...], tree: ast.AST, frame: Frame
+    ) -> Node | None:
+        """The value of a container's method."""
+        raise NotImplementedError
+
+    def find(self, cls: Class, name: str, after: Class | None = None) -> Node | None:
+        """An attribute of a class or of its bases."""
+        raise NotImplementedError
+
+    def instantiate(
+        self,
+        cls: Class,
+        arguments: tuple[Node, ...],
+        keywords: Mapping[str, Node],
+        tree: ast.AST,
+        frame: Frame,
+        is_open: bool = False,
+    ) -> Node:
+        """A new object of a class."""
+        raise NotImplementedError
+
+    def follow(
+        self,
+        function: Function,
+        arguments: tuple[Node, ...],
+        keywords: Mapping[str, Node],
+        tree: ast.AST,
+        frame: Frame,
+        is_open: bool = False,
+    ) -> Node:
+        """What a function returns for these arguments."""
+        raise NotImplementedError
+
+    def decorator_name(self, tree: ast.expr, scope: Scope) -> str:
+        """The qualified name of a decorator."""
+        raise NotImplementedError
+
+    def call_super(
+        self,
+        value: Super,
+        name: str,
+        arguments: tuple[Node, ...],
+        keywords: Mapping[str, Node],
+        tree: ast.AST,
+        frame: Frame,
+        is_open: bool = False,
+    ) -> Node:
+        """``super().name(...)``."""
+        raise NotImplementedError
+
+    def call_instance(
+        self,
+        callee: Instance,
+        arguments: tuple[Node, ...],
+        keywords: Mapping[str, Node],
+        tree: ast.AST,
+        frame: Frame,
+        is_open: bool = False,
+    ) -> Node:
+        """The node of a call of an object."""
+        raise NotImplementedError
+
+    def any_item(self, item: Node, frame: Frame) -> Node:
+        """A value like ``item`` of another turn of a loop."""
         raise NotImplementedError
 
     def element(self, iterable: Node, tree: ast.AST, frame: Frame) -> Node:
@@ -283,9 +363,22 @@ class Core:
     ) -> Operation:
         """The operation that a call of a library function performs."""
         bound = self.bind(signature.slots, arguments, keywords, anchor)
+        for slot in ("input", "target"):
+            if slot in bound:
+                bound[slot] = self.feasible(bound[slot])
         return self.operation(signature.operation, bound, anchor, frame, signature.pure, is_open)
 
     # Choices and joins.
+
+    def feasible(self, value: Node) -> Node:
+        """A value that is used as an object or tensor, without the alternatives in which it would be None."""
+        while isinstance(value, Choice):
+            sides = (value.then, value.otherwise)
+            kept = [side for side in sides if not (isinstance(side, Constant) and side.value is None)]
+            if len(kept) != 1:
+                break
+            value = kept[0]
+        return value
 
     def each(self, value: Node, function: Callable[[Node], Node]) -> Node:
         """``function`` of every alternative of a choice, or of the value itself."""

@@ -8,6 +8,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from klint.graph.containers import UNROLLED
 from klint.graph.core import DEPTH, OBJECTS, STEPS, Core
 from klint.graph.nodes import (
     Choice,
@@ -16,12 +17,14 @@ from klint.graph.nodes import (
     Dictionary,
     Function,
     Instance,
+    Items,
     ModuleObject,
     Node,
     Operation,
     Partial,
     Reference,
     Sequence,
+    Super,
 )
 from klint.graph.scope import Frame, Scope
 
@@ -146,8 +149,13 @@ class Expressions(Core):
         """``left op right``: numbers are folded, sequences joined, all else is an operation of the library."""
         name = _BINARY.get(type(op))
         anchor = frame.anchor(tree)
+        if isinstance(op, ast.BitOr) and isinstance(left, Dictionary) and isinstance(right, Dictionary):
+            return self.dictionary(left.entries + right.entries, anchor)
         if name is None:
             return self.unknown(anchor, "klint does not follow this operator")
+        if name == "mod" and isinstance(left, Constant) and isinstance(left.value, str):
+            values = right if isinstance(right, Sequence) else self.sequence("tuple", (right,), anchor)
+            return self.operation("format", {"values": values}, anchor, frame)
         folded = self._fold(name, left, right, tree, frame)
         if folded is not None:
             return folded
@@ -253,13 +261,18 @@ class Expressions(Core):
             if part is not None:
                 return self.sequence(value.kind, value.items[part], anchor)
             return self.unknown(anchor, "which item it is is not known")
+        if isinstance(value, Items):
+            return self.any_item(value.item, frame) if not isinstance(index, Operation) else value
         if isinstance(value, Dictionary):
             found = value.get(key) if isinstance(index, Constant) else None
             return found or self.unknown(anchor, "which entry of the dict it is is not known")
         if isinstance(value, ModuleObject):
             items = value.options.get("args")
             if isinstance(items, Sequence):
-                return self.item(items, index, tree, frame)
+                picked = self.item(items, index, tree, frame)
+                if isinstance(picked, Sequence):
+                    return ModuleObject(anchor, self.identities.fresh(), value.name, {"args": picked})
+                return picked
         if isinstance(value, OBJECTS):
             return self.unknown(anchor, "what the object holds is not known")
         return self.operation("getitem", {"input": value, "index": index}, anchor, frame)
@@ -279,6 +292,8 @@ class Expressions(Core):
                 after = len(items) - (count - 1 - star)
                 rest = self.sequence("list", items[star:after], anchor)
                 return [*items[:star], rest, *items[after:]]
+        elif isinstance(value, Items) and star is None:
+            return [self.any_item(value.item, frame) for _ in range(count)]
         elif star is None and not isinstance(value, (*OBJECTS, Dictionary, Constant)):
             return [self.item(value, self.constant(index, anchor), tree, frame) for index in range(count)]
         return [self.unknown(anchor, "what is unpacked is not known") for _ in range(count)]
@@ -318,8 +333,6 @@ class Expressions(Core):
         """The receiver and the name, where a call is written as a method's and the receiver may be a tensor."""
         if not isinstance(tree, ast.Attribute):
             return None
-        if isinstance(tree.value, ast.Call) and isinstance(tree.value.func, ast.Name) and tree.value.func.id == "super":
-            return None
         return self.evaluate(tree.value, frame), tree.attr
 
     def _method(
@@ -339,14 +352,28 @@ class Expressions(Core):
             return self.apply(signature, (value, *arguments), keywords, frame.anchor(tree), frame, is_open)
 
         signature = self.library.method(name)
+        receiver = self.resolve(self.feasible(receiver))
+        if isinstance(receiver, Super):
+            return self.call_super(receiver, name, arguments, keywords, tree, frame, is_open)
         result = self.each(receiver, on)
-        in_place = name.endswith("_") and not name.endswith("__") and self.is_tensor(receiver)
-        mutates = isinstance(receiver, (Sequence, Dictionary)) and name in _MUTATORS
-        if in_place or mutates:
-            known = in_place and signature is not None
-            rebound = result if known else self.unknown(frame.anchor(tree), "it is changed in place")
-            self.rebind(receiver, rebound, frame)
+        if name.endswith("_") and not name.endswith("__") and self.is_tensor(receiver):
+            changed = self.unknown(frame.anchor(tree), "it is changed in place")
+            self.rebind(receiver, changed if signature is None else result, frame)
+            self._spoil_views(receiver, result, changed, frame)
         return result
+
+    def _spoil_views(self, receiver: Node, result: Node, changed: Node, frame: Frame) -> None:
+        """After an operation in place nothing is known of the tensors that share the storage."""
+        storage = self._storage(receiver)
+        for name, value in frame.scope.names.items():
+            if value is not result and self.is_tensor(value) and self._storage(value) == storage:
+                frame.scope.names[name] = changed
+
+    def _storage(self, value: Node) -> int:
+        """The identity of the tensor whose numbers a view shows."""
+        while isinstance(value, Operation) and value.name in self.library.views and "input" in value.arguments:
+            value = value.arguments["input"]
+        return value.identity
 
     def rebind(self, old: Node, new: Node, frame: Frame) -> None:
         """After an operation in place every name and attribute that holds the object holds its new value."""
@@ -373,9 +400,9 @@ class Expressions(Core):
             found = self.heap.get((receiver.identity, name))
             if found is None and not (isinstance(receiver, Instance) and self.defines(receiver.cls, name)):
                 return receiver
-        if isinstance(receiver, Dictionary) and name == "get" and arguments and isinstance(arguments[0], Constant):
-            default = arguments[1] if len(arguments) > 1 else self.constant(None, frame.anchor(tree))
-            return receiver.get(arguments[0].value) or default
+        known = self.container_method(receiver, name, arguments, tree, frame)
+        if known is not None:
+            return known
         callee = self.attribute(receiver, name, tree.func, frame)
         return self.call(callee, arguments, keywords, tree, frame, is_open)
 
@@ -392,6 +419,15 @@ class Expressions(Core):
 
     def _Await(self, tree: ast.Await, frame: Frame) -> Node:
         return self.evaluate(tree.value, frame)
+
+    def _Yield(self, tree: ast.Yield, frame: Frame) -> Node:
+        value = self.constant(None, frame.anchor(tree)) if tree.value is None else self.evaluate(tree.value, frame)
+        frame.yields.append(value)
+        return self.unknown(frame.anchor(tree), "what is sent to a generator is not known")
+
+    def _YieldFrom(self, tree: ast.YieldFrom, frame: Frame) -> Node:
+        frame.yields.append(self.element(self.evaluate(tree.value, frame), tree, frame))
+        return self.unknown(frame.anchor(tree), "what a generator returns is not followed")
 
     def _JoinedStr(self, tree: ast.JoinedStr, frame: Frame) -> Node:
         """An f-string: its text is not followed, the values that it shows are."""
@@ -412,6 +448,9 @@ class Expressions(Core):
     def _comprehension(
         self, parts: list[ast.expr], loops: list[ast.comprehension], tree: ast.expr, frame: Frame
     ) -> Node:
+        unrolled = self._unrolled(parts, loops, tree, frame)
+        if unrolled is not None:
+            return unrolled
         outer = frame.scope
         frame.scope = Scope(outer.unit, outer)
         path = frame.path
@@ -419,16 +458,39 @@ class Expressions(Core):
             self.assign(loop.target, self.element(self.evaluate(loop.iter, frame), loop.target, frame), frame)
             for test in loop.ifs:
                 frame.path = (*frame.path, self.truth(self.evaluate(test, frame)))
-        for part in parts:
-            self.evaluate(part, frame)
+        frame.loops += 1
+        values = [self.evaluate(part, frame) for part in parts]
+        frame.loops -= 1
         frame.scope, frame.path = outer, path
-        return self.unknown(frame.anchor(tree), "how many items it has is not known")
+        anchor = frame.anchor(tree)
+        if len(values) == 1:
+            return Items(anchor, self.identities.fresh(), values[0])
+        return self.unknown(anchor, "what entries the dict has is not known")
+
+    def _unrolled(
+        self, parts: list[ast.expr], loops: list[ast.comprehension], tree: ast.expr, frame: Frame
+    ) -> Node | None:
+        """A comprehension over a sequence of which every item is known, and which leaves none out."""
+        if len(loops) != 1 or loops[0].ifs:
+            return None
+        iterable = self.evaluate(loops[0].iter, frame)
+        if not isinstance(iterable, Sequence) or len(iterable.items) > UNROLLED:
+            return None
+        outer, rows = frame.scope, []
+        for item in iterable.items:
+            frame.scope = Scope(outer.unit, outer)
+            self.assign(loops[0].target, item, frame)
+            rows.append(tuple(self.evaluate(part, frame) for part in parts))
+        frame.scope = outer
+        anchor = frame.anchor(tree)
+        if len(parts) == 2:
+            return self.dictionary(tuple((row[0], row[1]) for row in rows), anchor)
+        return self.sequence("list", tuple(row[0] for row in rows), anchor)
 
 
 _SELF_RETURNING = frozenset(
     "to cuda cpu eval train half float double bfloat16 requires_grad_ apply compile type".split()
 )
-_MUTATORS = frozenset("append extend insert remove pop clear sort reverse update setdefault popitem".split())
 
 
 def _literal_slice(index: Node) -> slice | None:

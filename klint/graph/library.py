@@ -35,6 +35,17 @@ class Library(Protocol):
     def wanted(self) -> frozenset[str]:
         """The unqualified names of the calls that are looked for; code from which none is reached need not be walked."""
 
+    @property
+    def tensor(self) -> str:
+        """The qualified name of the tensor class: its methods are functions under it."""
+
+    @property
+    def views(self) -> frozenset[str]:
+        """The operations whose result may share the storage of their input."""
+
+    def passes(self, name: str) -> bool:
+        """Whether a function hands its first argument through, as far as what it computes goes (``torch.compile``)."""
+
     def function(self, name: str) -> Signature | None:
         """The signature of a qualified function name."""
 

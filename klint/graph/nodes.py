@@ -152,6 +152,7 @@ class Function(Node):
     scope: Scope
     bound: Node | None = None
     owner: Class | None = None
+    undecorated: bool = False
 
     @property
     def name(self) -> str:
@@ -173,6 +174,24 @@ class Class(Node):
 class Instance(Node):
     """An object of a class whose source is at hand. Its attributes live in the builder's heap, since they change."""
 
+    cls: Class
+
+
+@dataclass(frozen=True, eq=False)
+class Items(Node):
+    """An iterable of unknown length of which every item is like ``item``: a comprehension, a list that a loop fills."""
+
+    item: Node
+
+    def operands(self) -> Iterator[Node]:
+        return iter((self.item,))
+
+
+@dataclass(frozen=True, eq=False)
+class Super(Node):
+    """``super()``: an object as the classes after ``cls`` in its lineage see it."""
+
+    instance: Node
     cls: Class
 
 

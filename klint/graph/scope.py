@@ -64,7 +64,8 @@ class Frame:
     depth: int = 0
     returns: list[tuple[Path, Node]] = field(default_factory=list)
     elsewhere: dict[str, Scope] = field(default_factory=dict)
-    generator: bool = False
+    yields: list[Node] = field(default_factory=list)
+    loops: int = 0
 
     def anchor(self, tree: ast.AST) -> Anchor:
         """The place of a tree node of this body."""

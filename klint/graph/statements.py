@@ -26,13 +26,7 @@ class Statements(Core):
     # Bindings.
 
     def _Expr(self, tree: ast.Expr, frame: Frame) -> None:
-        if isinstance(tree.value, (ast.Yield, ast.YieldFrom)):
-            frame.generator = True
-            if tree.value.value is None:
-                return
-            self.evaluate(tree.value.value, frame)
-        else:
-            self.evaluate(tree.value, frame)
+        self.evaluate(tree.value, frame)
 
     def _Assign(self, tree: ast.Assign, frame: Frame) -> None:
         value = self.evaluate(tree.value, frame)
@@ -205,36 +199,48 @@ class Statements(Core):
         """Walk a loop's body once, as any iteration: a name that an earlier iteration may have set is not known at its start."""
         ran = self.unknown(frame.anchor(tree), "how often the loop runs is not known")
         path, before = frame.path, self.enter(frame.scope)
+        carried = self._carried(tree, frame, item) if not frame.loops else {}
         for name in _stores(tree.body):
             value = frame.scope.names.get(name)
             if value is not None:
-                carried = self.unknown(value.anchor, "an earlier iteration may have set it", name)
-                frame.scope.names[name] = self.choice(ran, carried, value)
-        frame.path = (*path, (self.unknown(ran.anchor, ran.why), True))
-        if item is not None and not isinstance(tree, ast.While):
-            self.assign(tree.target, item, frame)
-        falls_through = self.run(tree.body, frame)
+                again = carried.get(name) or self.unknown(value.anchor, "an earlier iteration may have set it", name)
+                frame.scope.names[name] = self.choice(ran, again, value)
+        falls_through = self._turn(tree, frame, item)
         frame.path = path
         after = self.leave(frame.scope, before)
         if falls_through or _leaves_by_break(tree.body):
             self.adopt(frame.scope, self.join(ran, after, Branch(before.names, {})))
         self.run(tree.orelse, frame)
 
-    def element(self, iterable: Node, tree: ast.AST, frame: Frame) -> Node:
-        """Any item of an iterable."""
-        anchor = frame.anchor(tree)
-        if isinstance(iterable, Sequence) and iterable.items:
-            value = iterable.items[0]
-            for item in iterable.items[1:4]:
-                value = self.choice(self.unknown(anchor, "which item it is is not known"), value, item)
-            if len(iterable.items) <= 4:
-                return value
-        if isinstance(tree, (ast.Tuple, ast.List)):
-            items = tuple(
-                self.element(self.unknown(anchor, "it is an item of a loop"), part, frame) for part in tree.elts
-            )
-            return self.sequence("tuple", items, anchor)
-        return self.unknown(anchor, "it is an item of a loop")
+    def _turn(self, tree: ast.For | ast.AsyncFor | ast.While, frame: Frame, item: Node | None) -> bool:
+        """One walk over a loop's body."""
+        frame.path = (*frame.path, (self.unknown(frame.anchor(tree), "how often the loop runs is not known"), True))
+        frame.loops += 1
+        if item is not None and not isinstance(tree, ast.While):
+            self.assign(tree.target, item, frame)
+        falls_through = self.run(tree.body, frame)
+        frame.loops -= 1
+        return falls_through
+
+    def _carried(self, tree: ast.For | ast.AsyncFor | ast.While, frame: Frame, item: Node | None) -> dict[str, Node]:
+        """What the names that a loop binds hold after a turn at whose start they were not known. Leaves no trace."""
+        names = [name for name in _stores(tree.body) if name in frame.scope.names]
+        if not names:
+            return {}
+        path, before = frame.path, self.enter(frame.scope)
+        operations, objects, returns = len(self.trace), len(self.objects), len(frame.returns)
+        for name in names:
+            value = frame.scope.names[name]
+            frame.scope.names[name] = self.unknown(value.anchor, "an earlier iteration may have set it", name)
+        self._turn(tree, frame, item)
+        frame.path = path
+        after = self.leave(frame.scope, before)
+        del self.trace[operations:], self.objects[objects:], frame.returns[returns:]
+        return {
+            name: self.any_item(after.names[name], frame)
+            for name in names
+            if name in after.names and self.is_tensor(after.names[name])
+        }
 
     def _With(self, tree: ast.With | ast.AsyncWith, frame: Frame) -> bool:
         for item in tree.items:

@@ -167,6 +167,13 @@ class Inference:
         return tuple(self.facts(item).count for item in node.items)
 
 
+@reads(Transfer.ANY_ITEM)
+def any_item(inference: Inference, node: Operation) -> Facts:
+    """A value that means the same as another one, of which the numbers are not the same."""
+    source = inference.argument(node, "input")
+    return replace(source, values=node.identity, distribution=None, loss=None, terms=None)
+
+
 def unread(_: Inference, node: Node) -> Facts:
     """A tensor of which nothing is known but that it is one."""
     return Facts(root=node.identity, values=node.identity, name=short(node))

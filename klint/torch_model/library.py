@@ -8,6 +8,17 @@ from dataclasses import dataclass, field
 from klint.graph.library import ModuleSignature, Signature
 from klint.torch_model.losses import LOSS_NAMES, LOSSES
 from klint.torch_model.operations import ROWS, split_callable
+from klint.torch_model.table import Transfer
+
+_VIEWS = frozenset(row.name for row in ROWS if row.transfer in (Transfer.KEEP, Transfer.VIEW, Transfer.INDEX, Transfer.SPLIT))
+
+_PASSES = frozenset(
+    """
+    copy.copy copy.deepcopy torch.compile torch.jit.script torch.nn.DataParallel
+    torch.nn.parallel.DataParallel torch.nn.parallel.DistributedDataParallel torch.nn.utils.weight_norm
+    torch.nn.utils.spectral_norm torch.nn.utils.parametrizations.weight_norm torch.nn.utils.parametrizations.spectral_norm
+    """.split()
+)
 
 OBJECTS = {"torch.distributions.Categorical": ("probs", "logits", "validate_args")}
 """Classes that are no modules, with the slots of their constructors."""
@@ -18,6 +29,10 @@ _ALIASES = (
     ("torch.nn.modules.activation.", "torch.nn."),
     ("torch.nn.modules.linear.", "torch.nn."),
     ("torch.nn.modules.", "torch.nn."),
+    ("torch.nn.loss.", "torch.nn."),
+    ("torch.nn.activation.", "torch.nn."),
+    ("torch.nn.linear.", "torch.nn."),
+    ("torch.nn.container.", "torch.nn."),
 )
 
 
@@ -35,6 +50,20 @@ class TorchLibrary:
     def wanted(self) -> frozenset[str]:
         """The names of the losses, as functions and as modules."""
         return LOSS_NAMES
+
+    @property
+    def tensor(self) -> str:
+        """The qualified name of the tensor class."""
+        return "torch.Tensor"
+
+    @property
+    def views(self) -> frozenset[str]:
+        """The operations whose result may share the storage of their input."""
+        return _VIEWS
+
+    def passes(self, name: str) -> bool:
+        """Whether a function hands its first argument through."""
+        return name in _PASSES
 
     def function(self, name: str) -> Signature | None:
         """The signature of a qualified function name."""
@@ -84,6 +113,7 @@ def _library() -> TorchLibrary:
                 library.attributes[name[1:]] = Signature(row.name, ("input",))
             elif name.startswith("."):
                 library.methods[name[1:]] = Signature(row.name, ("input", *slots), not row.random)
+                library.functions.setdefault(f"torch.Tensor{name}", library.methods[name[1:]])
             elif name.startswith("torch.nn.") and name[9].isupper():
                 library.modules[name] = ModuleSignature(slots, Signature(row.name, call_slots, not row.random))
             else:

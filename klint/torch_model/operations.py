@@ -237,6 +237,9 @@ ROWS: tuple[OperationSpec, ...] = (
     ),
     _row("isclose", T.COMPARE, "torch.isclose(input, other)", "math.isclose(input, other)", ".isclose(other)"),
     _row("assert_close", T.COMPARE, "torch.testing.assert_close(actual, expected)"),
+    # What the graph builder itself makes of loops
+    _row("any_item", T.ANY_ITEM, "klint.any_item(input)", pure=False),
+    _row("row", T.ROW, "klint.row(input, index)", pure=False),
     _row("print", T.UNKNOWN, "builtins.print(*values)"),
     # Losses: their slots are in losses.py
     *(

@@ -49,6 +49,8 @@ class Transfer(Enum):
     LIKE_FIRST = "like first"  # einops.rearrange and the like: the meaning stays, over dims that are not followed
     NUMBER = "number"  # float(x), int(x), x.item()
     COMPARE = "compare"
+    ANY_ITEM = "any item"  # a value like another one, with numbers of its own
+    ROW = "row"  # any item along the first dim
     UNKNOWN = "unknown"
 
 

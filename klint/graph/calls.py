@@ -128,7 +128,14 @@ class Calls(Core):
         if module is not None:
             options = self.bind(module.slots, arguments, keywords, anchor)
             made = ModuleObject(
-                anchor, self.identities.fresh(), callee.name, options, is_open, frame.path, frame.callers
+                anchor,
+                self.identities.fresh(),
+                callee.name,
+                options,
+                is_open,
+                frame.path,
+                frame.callers,
+                frame.function,
             )
             self.objects.append(made)
             return made
@@ -274,9 +281,10 @@ class Calls(Core):
         finally:
             self.active.pop()
         if frame.yields:
-            if len(frame.yields) == 1:
-                return Items(anchor, self.identities.fresh(), frame.yields[0])
-            return self.unknown(anchor, f"{function.name} yields different things")
+            item = frame.yields[0]
+            for other in frame.yields[1:]:
+                item = self.choice(self.unknown(anchor, "which item it is is not known"), item, other)
+            return Items(anchor, self.identities.fresh(), item)
         returns = list(frame.returns)
         if falls_through:
             returns.append((frame.path[frame.base :], self.constant(None, anchor)))

@@ -17,6 +17,7 @@ from klint.graph.nodes import (
     Sequence,
 )
 from klint.graph.scope import Frame
+from klint.source.python import Anchor
 
 UNROLLED = 4
 """Of so many items at most a loop sees each; of longer sequences it sees some item."""
@@ -80,6 +81,8 @@ class Containers(Core):
                 return self.sequence("list", rows, anchor)
             parts = tuple(self.element(argument, tree, frame) for argument in arguments)
             return Items(anchor, self.identities.fresh(), self.sequence("tuple", parts, anchor))
+        if name == "range":
+            return self._range(arguments, anchor)
         if name == "enumerate" and arguments:
             return self._enumerate(arguments[0], tree, frame)
         if name == "map" and len(arguments) > 1:
@@ -102,6 +105,15 @@ class Containers(Core):
         if name == "dict":
             return self.make_dict(arguments, keywords, tree, frame)
         return None
+
+    def _range(self, arguments: tuple[Node, ...], anchor: Anchor) -> Node:
+        bounds = [argument.value for argument in arguments if isinstance(argument, Constant)]
+        whole = [bound for bound in bounds if isinstance(bound, int)]
+        if whole and len(whole) == len(arguments) <= 3 and 0 not in whole[2:]:
+            counted = range(*whole)
+            if len(counted) <= UNROLLED:
+                return self.sequence("list", tuple(self.constant(index, anchor) for index in counted), anchor)
+        return self.unknown(anchor, "it counts the turns of a loop")
 
     def _enumerate(self, value: Node, tree: ast.AST, frame: Frame) -> Node:
         anchor = frame.anchor(tree)

@@ -83,6 +83,7 @@ class Core:
     project: Project | None = None
     modules: dict[str, Scope] = field(default_factory=dict)
     importing: int = 0
+    imports: dict[tuple[str, str], Node | None] = field(default_factory=dict)
     followed: set[ast.AST] = field(default_factory=set)
 
     # The parts that subclasses bring.
@@ -301,9 +302,14 @@ class Core:
         return known is not None or name.startswith(("builtins.", "torch."))
 
     def _imported(self, node: Reference) -> Node | None:
-        if self.project is None:
-            return None
-        found = self.project.find(node.anchor.unit, node.name)
+        key = (node.anchor.unit.filename, node.name)
+        if key not in self.imports:
+            self.imports[key] = None  # against imports that go round in a circle
+            self.imports[key] = self._import(node)
+        return self.imports[key]
+
+    def _import(self, node: Reference) -> Node | None:
+        found = self.project.find(node.anchor.unit, node.name) if self.project is not None else None
         if found is None:
             return None
         unit, names = found

@@ -94,7 +94,7 @@ class Expressions(Core):
     def _Name(self, tree: ast.Name, frame: Frame) -> Node:
         value = frame.elsewhere.get(tree.id, frame.scope).lookup(tree.id)
         if value is not None:
-            return value
+            return self.resolve(value)
         if tree.id in _BUILTINS:
             return self.reference(f"builtins.{tree.id}", frame.anchor(tree))
         identity = self.identities.of("name", tree.id)
@@ -243,6 +243,8 @@ class Expressions(Core):
     def _Subscript(self, tree: ast.Subscript, frame: Frame) -> Node:
         value = self.evaluate(tree.value, frame)
         index = self.evaluate(tree.slice, frame)
+        if isinstance(index, Choice) and isinstance(value, (Sequence, Dictionary)):
+            return self.each(index, lambda key: self.item(value, key, tree, frame))
         return self.each(value, lambda inner: self.item(inner, index, tree, frame))
 
     def _Slice(self, tree: ast.Slice, frame: Frame) -> Node:

@@ -138,6 +138,7 @@ class ModuleObject(Node):
     open: bool = False
     path: tuple[tuple[Node, bool], ...] = ()
     callers: tuple[Anchor, ...] = ()
+    function: str = ""
 
     def operands(self) -> Iterator[Node]:
         return iter(self.options.values())

@@ -221,7 +221,7 @@ class Objects(Core):
             resolved = self.resolve(value)
             if resolved is not value:
                 return self.attribute(resolved, name, tree, frame)
-            return self.reference(f"{value.name}.{name}", anchor)
+            return self.resolve(self.reference(f"{value.name}.{name}", anchor))
         if isinstance(value, (Instance, Class)):
             found = self.find(value if isinstance(value, Class) else value.cls, name)
             if found is not None:

@@ -60,7 +60,8 @@ class Project:
 
     def _roots(self, unit: SourceUnit) -> Iterator[str]:
         home, _ = _home(unit.filename)
-        yield from dict.fromkeys((home, os.path.join(home, "src"), *self.roots))
+        tops = dict.fromkeys((home, *self.roots, _top(home)))
+        yield from dict.fromkeys(path for top in tops for path in (top, os.path.join(top, "src")))
 
     def _unit(self, path: str) -> SourceUnit | None:
         path = os.path.normpath(path)
@@ -87,6 +88,18 @@ def _home(filename: str) -> tuple[str, tuple[str, ...]]:
     return directory, tuple(package)
 
 
+@lru_cache(maxsize=10_000)
+def _top(directory: str) -> str:
+    """The directory of the project's own files above a directory; the directory itself where there are none."""
+    current = os.path.abspath(directory)
+    steps = ""
+    for _ in range(10):
+        if any(os.path.exists(os.path.join(current, mark)) for mark in ("pyproject.toml", "setup.py", ".git")):
+            return os.path.normpath(os.path.join(directory, steps)) if steps else directory
+        current, steps = os.path.dirname(current), os.path.join(steps, os.pardir)
+    return directory
+
+
 @lru_cache(maxsize=100_000)
 def _is_file(path: str) -> bool:
     return os.path.isfile(path)
@@ -99,7 +112,7 @@ def _is_dir(path: str) -> bool:
 
 def forget() -> None:
     """Look at the disk anew: for programs that run on while files change."""
-    for cached in (_home, _is_file, _is_dir):
+    for cached in (_home, _top, _is_file, _is_dir):
         cached.cache_clear()
 
 

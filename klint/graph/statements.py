@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from typing import cast
 
+from klint.graph.containers import UNROLLED
 from klint.graph.core import STEPS, Branch, Core
-from klint.graph.nodes import Class, Constant, Dictionary, Function, Node, Sequence
+from klint.graph.nodes import Class, Constant, Dictionary, Function, ModuleObject, Node, Operation, Sequence
 from klint.graph.scope import Frame, Scope
 
 
@@ -64,7 +65,9 @@ class Statements(Core):
         container = self.evaluate(target.value, frame)
         index = self.evaluate(target.slice, frame)
         anchor = frame.anchor(target)
-        if isinstance(container, Dictionary) and isinstance(index, Constant):
+        if isinstance(index, Operation) and index.name == "slice" and not index.arguments and self.is_tensor(container):
+            self.rebind(container, value, frame)
+        elif isinstance(container, Dictionary) and isinstance(index, Constant):
             entries = (*container.entries, (index, value))
             self.rebind(container, self.dictionary(entries, anchor), frame)
         else:
@@ -185,9 +188,19 @@ class Statements(Core):
             frame.path = (*path, (condition, not positive))
         return first or second
 
-    def _For(self, tree: ast.For | ast.AsyncFor, frame: Frame) -> None:
-        item = self.element(self.evaluate(tree.iter, frame), tree.target, frame)
+    def _For(self, tree: ast.For | ast.AsyncFor, frame: Frame) -> bool | None:
+        iterable = self.evaluate(tree.iter, frame)
+        if isinstance(iterable, ModuleObject):
+            iterable = iterable.options.get("args", iterable)
+        if isinstance(iterable, Sequence) and len(iterable.items) <= UNROLLED and not _leaves_by_break(tree.body):
+            for value in iterable.items:
+                self.assign(tree.target, value, frame)
+                if not self.run(tree.body, frame):
+                    return False
+            return self.run(tree.orelse, frame)
+        item = self.element(iterable, tree.target, frame)
         self._loop(tree, frame, item)
+        return None
 
     _AsyncFor = _For
 

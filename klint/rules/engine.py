@@ -10,7 +10,7 @@ from typing import Any
 
 from klint.finding import Confidence, Finding, Related
 from klint.graph.build import Graph, build
-from klint.graph.nodes import Choice, Node, Operation, Parameter
+from klint.graph.nodes import Choice, ModuleObject, Node, Operation, Parameter
 from klint.graph.nodes import Sequence as SequenceNode
 from klint.graph.project import Project
 from klint.rules.base import Diagnosis, Draft, Rule
@@ -103,6 +103,9 @@ class _Engine:
             for call in calls:
                 if not call.callers and call.function and _rests_on_parameter(call):
                     yield call.function.partition(".")[0]
+        for made in self.graph.objects:
+            if made.function and _is_loss_module(made) and not made.callers:
+                yield made.function.partition(".")[0]
 
     # One site in all its worlds.
 
@@ -178,6 +181,11 @@ class _Engine:
 
     def _may_hold_loss(self, node: Node) -> bool:
         return isinstance(node, (Operation, Choice))
+
+
+def _is_loss_module(made: ModuleObject) -> bool:
+    module = TORCH.module(made.name)
+    return module is not None and module.call is not None and module.call.operation in LOSSES
 
 
 def _rests_on_parameter(call: Operation) -> bool:

@@ -101,7 +101,8 @@ class Facts:
     identity of the tensor whose shape this one has, ``values`` of the one whose numbers it has, in the same order. ``count`` is the
     number, for Python numbers that are sizes; ``sizes`` the tensor whose shape this is, for shapes. ``terms`` is the sum of
     all numbers of the tensor in terms of its distributions. ``mass`` is what the numbers sum to over
-    ``dim``, for a mixture of distributions that is not yet one itself. ``confidence`` is LIKELY where the space rests on a name.
+    ``dim``, for a mixture of distributions that is not yet one itself; ``fill`` what every one of them is, where they are all the same.
+    ``items`` are the facts of each item, for a tuple of tensors. ``confidence`` is LIKELY where the space rests on a name.
     """
 
     space: Space = Space.UNKNOWN
@@ -118,6 +119,8 @@ class Facts:
     loss: Loss | None = None
     terms: tuple[Term, ...] | None = None
     mass: Fraction | None = None
+    fill: Count | None = None
+    items: tuple[Facts, ...] | None = None
     name: str = ""
     confidence: Confidence = Confidence.PROVEN
 
@@ -158,6 +161,17 @@ class Facts:
         if left is not None and right is not None and (left < 0) == (right < 0):
             return left == right
         return None
+
+    def differs(self, dim: int | None) -> bool:
+        """Whether ``dim`` is known to be another dim than the one that the space is normalised over."""
+        own = self.dim
+        if own is None or dim is None:
+            return False
+        same = self.same_dim(dim, own)
+        if same is not None:
+            return not same
+        left, right = (dim, own) if dim >= 0 else (own, dim)
+        return self.min_rank + right > left
 
 
 NOTHING = Facts()

@@ -45,6 +45,14 @@ class Transfer(Enum):
     JOIN = "join"  # cat, stack
     SPLIT = "split"  # chunk, split, unbind: a tuple of parts along a dim
     EXTREME = "extreme"  # max, topk, sort over a dim: a pair of values and indices
+    EMBEDDING = "embedding"  # rows of a table
+    RECURRENT = "recurrent"  # a tuple: scores, and the scores of the hidden state
+    ATTENTION = "attention"  # a tuple: scores, and the weights that they were averaged with
+    AVERAGE = "average"  # averages of the rows of ``value``
+    LERP = "lerp"
+    EINSUM = "einsum"
+    COPY = "copy"
+    BERNOULLI = "bernoulli"  # zeros and ones
     ENTROPY = "entropy"
     LIKE_FIRST = "like first"  # einops.rearrange and the like: the meaning stays, over dims that are not followed
     NUMBER = "number"  # float(x), int(x), x.item()

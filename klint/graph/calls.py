@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from klint.graph.core import Core
+from klint.graph.core import CALL_STEPS, Core
 from klint.graph.nodes import (
     Choice,
     Class,
@@ -266,8 +266,13 @@ class Calls(Core):
             depth=frame.depth + 1,
         )
         receiver = () if function.bound is None else (function.bound,)
+        limit = self.limit
+        self.limit = min(limit, self.steps + CALL_STEPS)
         self.bind_parameters(function, (*receiver, *arguments), keywords, inner, anchor)
-        return self.walk(function, inner)
+        result = self.walk(function, inner)
+        spent = self.steps > self.limit
+        self.limit = limit
+        return self.unknown(anchor, f"{function.name} is too large to be followed") if spent else result
 
     def walk(self, function: Function, frame: Frame) -> Node:
         """Walk a function's body in a frame whose parameters are bound; what it returns."""

@@ -41,6 +41,12 @@ _REEXPORTS = 8
 _MODULES = 40
 """How many other files one file's analysis may read."""
 
+CALL_STEPS = 3_000
+"""How many expressions following one call may cost; a larger body is no helper, and what it returns is not known."""
+
+WIDTH = 24
+"""How many alternatives one value may have."""
+
 DEPTH = 300
 """How deep expressions and followed calls may nest."""
 
@@ -79,6 +85,7 @@ class Core:
     active: list[ast.AST] = field(default_factory=list)
     settled: set[tuple[int, str]] = field(default_factory=set)
     steps: int = 0
+    limit: int = STEPS
     depth: int = 0
     project: Project | None = None
     modules: dict[str, Scope] = field(default_factory=dict)
@@ -251,8 +258,11 @@ class Core:
             return then if condition.value else otherwise
         if then.identity == otherwise.identity:
             return then
+        width = sum(side.width if isinstance(side, Choice) else 1 for side in (then, otherwise))
+        if width > WIDTH:
+            return self.unknown(anchor or then.anchor, "there are too many alternatives")
         identity = self.identities.of("choice", condition.identity, then.identity, otherwise.identity)
-        return Choice(anchor or then.anchor, identity, condition, then, otherwise)
+        return Choice(anchor or then.anchor, identity, condition, then, otherwise, width)
 
     def operation(
         self,

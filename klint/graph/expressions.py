@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from klint.graph.containers import UNROLLED
-from klint.graph.core import DEPTH, OBJECTS, STEPS, Core
+from klint.graph.core import DEPTH, OBJECTS, Core
 from klint.graph.nodes import (
     Choice,
     Class,
@@ -74,7 +74,7 @@ class Expressions(Core):
     def evaluate(self, tree: ast.expr, frame: Frame) -> Node:
         """The node of an expression; Unknown where it is of no known kind or the budget is spent."""
         self.steps += 1
-        if self.steps > STEPS or self.depth > DEPTH:
+        if self.steps > self.limit or self.depth > DEPTH:
             return self.unknown(frame.anchor(tree), "the code is too large or too deeply nested to be followed")
         self.depth += 1
         try:

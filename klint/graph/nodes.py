@@ -91,11 +91,15 @@ class Operation(Node):
 
 @dataclass(frozen=True, eq=False)
 class Choice(Node):
-    """One of two values, by the truth of ``condition``. Choices on conditions of one identity go together."""
+    """One of two values, by the truth of ``condition``. Choices on conditions of one identity go together.
+
+    ``width`` is how many values there are to choose from in all.
+    """
 
     condition: Node
     then: Node
     otherwise: Node
+    width: int = 2
 
     def operands(self) -> Iterator[Node]:
         return iter((self.condition, self.then, self.otherwise))

@@ -6,7 +6,7 @@ import ast
 from typing import cast
 
 from klint.graph.containers import UNROLLED
-from klint.graph.core import STEPS, Branch, Core
+from klint.graph.core import Branch, Core
 from klint.graph.nodes import Class, Constant, Dictionary, Function, ModuleObject, Node, Operation, Sequence
 from klint.graph.scope import Frame, Scope
 
@@ -17,7 +17,7 @@ class Statements(Core):
     def run(self, body: list[ast.stmt], frame: Frame) -> bool:
         """Walk over statements; whether control reaches their end."""
         for statement in body:
-            if self.steps > STEPS:
+            if self.steps > self.limit:
                 return True
             method = getattr(self, "_" + type(statement).__name__, None)
             if method is not None and method(statement, frame) is False:

@@ -10,11 +10,12 @@ from typing import Any
 
 from klint.finding import Confidence, Finding, Related
 from klint.graph.build import Graph, build
-from klint.graph.nodes import Choice, ModuleObject, Node, Operation, Parameter
+from klint.graph.nodes import Choice, Dictionary, ModuleObject, Node, Operation, Parameter
 from klint.graph.nodes import Sequence as SequenceNode
 from klint.graph.project import Project
 from klint.rules.base import Diagnosis, Draft, Rule
 from klint.source.python import SourceUnit
+from klint.torch_model.comparisons import COMPARING, SHOWING, WRAPPING
 from klint.torch_model.infer import Inference
 from klint.torch_model.library import TORCH
 from klint.torch_model.losses import LOSSES
@@ -30,8 +31,6 @@ COMPARED = 40
 """How many shown values of one function are compared pair by pair."""
 
 _STACK = 6_000
-_COMPARISONS = ("sub", "eq", "ne", "allclose", "isclose", "assert_close")
-_SHOWN = ("print", "format", "return")
 
 
 @dataclass
@@ -72,10 +71,7 @@ class _Engine:
         self.loss_rules = [rule for rule in rules if rule.site is LossSite]
         self.comparison_rules = [rule for rule in rules if rule.site is ComparisonSite]
         self.inferences: dict[tuple[tuple[int, bool], ...], Inference] = {}
-        self.consumers: dict[int, list[Operation]] = {}
-        for operation in graph.operations:
-            for operand in operation.operands():
-                self.consumers.setdefault(id(operand), []).append(operation)
+        self.consumers = _consumers(graph.operations)
 
     def run(self) -> Analysis:
         analysis = Analysis()
@@ -85,7 +81,7 @@ class _Engine:
             if operation.name in LOSSES:
                 places.setdefault(id(operation.anchor.tree), []).append(operation)
         for calls in places.values():
-            judged = [self._judge_call(call) for call in calls]
+            judged = [self._judge_call(call, calls) for call in calls]
             analysis.sites += 1
             analysis.understood += any(understood for _, understood in judged)
             drafts.extend(_agreed([found for found, _ in judged], calls))
@@ -109,11 +105,13 @@ class _Engine:
 
     # One site in all its worlds.
 
-    def _judge_call(self, call: Operation) -> tuple[list[tuple[Rule[Any], Draft]], bool]:
+    def _judge_call(
+        self, call: Operation, evaluations: Iterable[Operation]
+    ) -> tuple[list[tuple[Rule[Any], Draft]], bool]:
         understood = True
         worlds: list[list[tuple[Rule[Any], Draft]]] = []
         for inference in self._worlds((call,), call.path):
-            site = LossSite(call, inference, self.consumers)
+            site = LossSite(call, inference, self.consumers, tuple(evaluations))
             understood = understood and site.is_understood
             worlds.append([(rule, draft) for rule in self.loss_rules for draft in rule.check(site)])
         return _in_all(worlds), understood
@@ -166,10 +164,10 @@ class _Engine:
     def _comparisons(self) -> Iterator[tuple[Operation, tuple[Node, Node]]]:
         shown: dict[tuple[object, ...], list[tuple[Operation, Node]]] = {}
         for operation in self.graph.operations:
-            if operation.name in _COMPARISONS and len(operation.arguments) >= 2:
+            if operation.name in COMPARING and len(operation.arguments) >= 2:
                 first, second, *_ = operation.arguments.values()
-                yield operation, (first, second)
-            elif operation.name in _SHOWN:
+                yield operation, (_bare(first), _bare(second))
+            elif operation.name in SHOWING:
                 where = (operation.function, *(id(caller.tree) for caller in operation.callers))
                 values = operation.arguments.get("values")
                 for value in _flat(values) if values is not None else ():
@@ -202,11 +200,38 @@ def _rests_on_parameter(call: Operation) -> bool:
     return False
 
 
+def _consumers(operations: Iterable[Operation]) -> dict[int, list[Node]]:
+    """The nodes that use a node, by its ``id``: operations, and the choices and containers that operations are given."""
+    consumers: dict[int, list[Node]] = {}
+    seen: set[int] = set()
+    queue: list[Node] = list(operations)
+    for node in queue:
+        if id(node) not in seen:
+            seen.add(id(node))
+            condition = node.condition if isinstance(node, Choice) else None
+            for operand in node.operands():
+                if operand is not condition:
+                    consumers.setdefault(id(operand), []).append(node)
+                queue.append(operand)
+    return consumers
+
+
+def _bare(node: Node) -> Node:
+    """What is compared or shown: ``pytest.approx(x)``, ``round(x, 4)`` and the like say how, and no more."""
+    while isinstance(node, Operation) and node.name in WRAPPING and "input" in node.arguments:
+        node = node.arguments["input"]
+    return node
+
+
 def _flat(node: Node) -> Iterator[Node]:
-    """The values inside printed tuples, formatted strings and calls of ``float``."""
+    """The values inside printed tuples, dicts, and formatted strings."""
+    node = _bare(node)
     if isinstance(node, SequenceNode):
         for item in node.items:
             yield from _flat(item)
+    elif isinstance(node, Dictionary):
+        for _, value in node.entries:
+            yield from _flat(value)
     elif isinstance(node, Operation) and node.name == "format":
         yield from _flat(node.arguments["values"])
     else:

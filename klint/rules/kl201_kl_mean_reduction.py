@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from klint.finding import Severity
-from klint.graph.nodes import Node
+from klint.graph.nodes import Node, Operation
 from klint.rules.base import Draft, Rule
 from klint.rules.claims import Divisor, Effect
 from klint.rules.rewrite import kl_claim, per_row, with_arguments
 from klint.torch_model.count import ONE
 from klint.torch_model.names import counts_classes
 from klint.torch_model.sites import LossSite
+
+_NAME = 40
+"""A longer text is no name."""
 
 
 class KlMeanReduction(Rule[LossSite]):
@@ -90,10 +96,52 @@ class KlMeanReduction(Rule[LossSite]):
 
 
 def _multiplied_by_classes(site: LossSite) -> bool:
-    factors = (node for use in site.uses() if use.name == "mul" for node in site.factors(use))
-    return any(counts_classes(node.anchor.text) or _is_class_count(site, node) for node in factors)
+    """Whether the value, as any reading of the call gives it, is multiplied by the number of classes later on."""
+    readings = site.evaluations or (site.call,)
+    return any(_makes_up(replace(site, call=call)) for call in readings)
 
 
-def _is_class_count(site: LossSite, node: Node) -> bool:
-    count = site.inference.facts(node).count
-    return count is not None and count == site.classes
+def _makes_up(site: LossSite) -> bool:
+    """Whether a product further on has the class count among its factors, or leaves a divisor without it."""
+    for use in site.uses():
+        if _has_no_classes_left(site, use):
+            return True
+        if use.name == "mul" and any(_is_class_count(site, factor) for factor in site.factors(use)):
+            return True
+    return False
+
+
+def _has_no_classes_left(site: LossSite, use: Operation) -> bool:
+    """Whether the value has become a sum, or the mean KL divergence, again."""
+    before, after = site.facts.loss, site.inference.facts(use).loss
+    if before is None or after is None or after.call is not site.call or not before.divisor or not after.divisor:
+        return False
+    return after.divisor == ONE or any(after.divisor * size == before.divisor for size in site.class_counts)
+
+
+def _is_class_count(site: LossSite, factor: Node) -> bool:
+    """Whether a factor is, or may well be, the number of classes: by its value, or by what it is called."""
+    if isinstance(factor, Operation) and factor.name == "mul":
+        return any(map(counts_classes, _operand_names(factor.anchor.tree)))
+    count = site.inference.facts(factor).count
+    if count is not None and (count in site.class_counts or site.may_count_classes(count)):
+        return True
+    text = factor.anchor.text
+    words = re.findall(r"\w+", text) if len(text) < _NAME else []
+    return bool(words) and site.inference.facts(factor).loss is None and counts_classes(words[-1])
+
+
+def _operand_names(tree: ast.AST) -> Iterator[str]:
+    """The names that a product is written with, which what they hold need not show: ``kl * NUM_CLASSES``."""
+    operands: list[ast.expr] = []
+    if isinstance(tree, ast.BinOp):
+        operands = [tree.left, tree.right]
+    elif isinstance(tree, ast.AugAssign):
+        operands = [tree.value]
+    elif isinstance(tree, ast.Call):
+        operands = tree.args
+    for operand in operands:
+        if isinstance(operand, ast.Name):
+            yield operand.id
+        elif isinstance(operand, ast.Attribute):
+            yield operand.attr

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from klint.finding import Severity
+from klint.graph.nodes import Operation
 from klint.rules.base import Draft, Rule
 from klint.rules.claims import Divisor, Effect
 from klint.rules.rewrite import kl_claim, per_row, with_arguments
@@ -76,17 +77,19 @@ class KlVsCeDivisors(Rule[ComparisonSite]):
         call = kl.loss.call
         loss_site = LossSite(call, site.inference, {})
         divisor, rows = ONE / _weight(kl), ONE / _weight(other)
-        total = rows == ONE
+        wanted = _divisor(loss_site, rows)
+        if wanted is None:
+            return
         yield Draft(
             call.anchor,
             f"KL divides by {divisor}, cross entropy minus entropy by {rows}: this value is {ratio} times the other; "
-            f"use {_use(loss_site, total)}",
+            f"use {_use(loss_site, wanted)}",
             kl_claim(
                 loss_site,
                 f"KL = {ratio} * (CE - entropy)",
                 Effect.RATIO,
-                with_arguments(call, reduction="sum") if total else per_row(call, loss_site.class_dim),
-                Divisor.ONE if total else Divisor.ROWS,
+                _fixed(loss_site, wanted),
+                wanted,
                 ratio,
                 counterpart=nodes[1],
                 as_written=nodes[0],
@@ -119,8 +122,11 @@ def _ratio(left: Facts, right: Facts) -> Count | None:
 
 
 def _is_definite(ratio: Count) -> bool:
-    """Whether a ratio cannot happen to be 1: a number, or sizes that all push the same way."""
-    return ratio.is_number or len({power > 0 for _, power in ratio.powers}) == 1
+    """Whether a ratio cannot happen to be 1: a number, or sizes and a number that push the same way."""
+    if ratio.is_number:
+        return True
+    up = {power > 0 for _, power in ratio.powers}
+    return up == {True} and abs(ratio.factor) >= 1 or up == {False} and abs(ratio.factor) <= 1
 
 
 def _weight(facts: Facts) -> Count:
@@ -129,7 +135,31 @@ def _weight(facts: Facts) -> Count:
     return Count(abs(weight.factor), weight.powers)
 
 
-def _use(site: LossSite, total: bool) -> str:
-    if total or site.input.facts.rank == 1:
+def _divisor(site: LossSite, rows: Count) -> Divisor | None:
+    """What the other side divides by, in words; None where it is no count that a mean divides by."""
+    facts = site.input.facts
+    if rows == ONE:
+        return Divisor.ONE
+    if facts.shape is None or facts.numel is None or site.classes is None or not site.classes.factor:
+        return Divisor.ROWS
+    known = {Divisor.ROWS: facts.numel / site.classes, Divisor.BATCH: facts.size(0), Divisor.NUMEL: facts.numel}
+    return next((divisor for divisor, count in known.items() if count == rows), None)
+
+
+def _fixed(site: LossSite, wanted: Divisor) -> Operation:
+    """The call with the divisor of the other side."""
+    if wanted is Divisor.ROWS:
+        return per_row(site.call, site.class_dim)
+    return with_arguments(site.call, reduction=_REDUCTIONS[wanted])
+
+
+def _use(site: LossSite, wanted: Divisor) -> str:
+    if wanted is not Divisor.ROWS:
+        return f"reduction={_REDUCTIONS[wanted]!r}"
+    rank = site.input.facts.rank
+    if rank == 1:
         return "reduction='sum'"
-    return "reduction='batchmean'" if site.input.facts.rank in (2, None) else "reduction='none' with .sum(-1).mean()"
+    return "reduction='batchmean'" if rank in (2, None) else "reduction='none' with .sum(-1).mean()"
+
+
+_REDUCTIONS = {Divisor.ONE: "sum", Divisor.BATCH: "batchmean", Divisor.NUMEL: "mean"}

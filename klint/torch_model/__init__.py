@@ -1,5 +1,15 @@
 """What torch means, as tables; and the reading of a graph in these terms."""
 
-from klint.torch_model import arithmetic, loss_calls, shapes, spaces
+from klint.torch_model import arithmetic, creation, joining, loss_calls, picking, products, shapes, spaces, terms
 
-__all__ = ["arithmetic", "loss_calls", "shapes", "spaces"]
+__all__ = [
+    "arithmetic",
+    "creation",
+    "joining",
+    "loss_calls",
+    "picking",
+    "products",
+    "shapes",
+    "spaces",
+    "terms",
+]

@@ -3,76 +3,62 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from klint.graph.nodes import Constant, Node, Operation
-from klint.torch_model.count import ONE, Count
-from klint.torch_model.facts import Distribution, Facts, Shape, Space, Term
+from klint.graph.nodes import Constant, Operation
+from klint.torch_model.count import ONE, ZERO, Count
+from klint.torch_model.facts import Distribution, Facts, Shape, Space
 from klint.torch_model.infer import Inference, reads, unread
+from klint.torch_model.scalars import added, number, operand, power, whole_quotient
 from klint.torch_model.table import Transfer
+from klint.torch_model.terms import (
+    MINUS,
+    add_terms,
+    multiplied_parts,
+    same_positions,
+    scaled_parts,
+    scaled_terms,
+    summed_parts,
+)
 
 T = Transfer
+
+_AS_IN_NUMPY = {"axis": "dim", "keepdims": "keepdim"}
+"""numpy's names of arguments, which torch takes as well."""
 
 _EPSILON = 1e-2
 """What is added to probabilities below this is taken for protection against log(0)."""
 
 
-def add_terms(terms: Iterable[Term]) -> tuple[Term, ...]:
-    """A sum of terms with those of the same distributions and weight-up-to-a-number taken together."""
-    sums: dict[tuple[object, ...], Term] = {}
-    for term in terms:
-        key = (term.target, term.input, term.weight.powers)
-        known = sums.get(key)
-        factor = term.weight.factor + (known.weight.factor if known else 0)
-        sums[key] = replace(term, weight=Count(factor, term.weight.powers))
-    return tuple(term for term in sums.values() if term.weight.factor)
-
-
-def scaled_terms(terms: tuple[Term, ...] | None, by: Count | None) -> tuple[Term, ...] | None:
-    """All terms times a count; None where either is not known."""
-    if terms is None or by is None:
-        return None
-    return tuple(replace(term, weight=term.weight * by) for term in terms)
-
-
-def _number(node: Node | None) -> Count | None:
-    """A literal number as a count."""
-    number = node.value if isinstance(node, Constant) else None
-    if (
-        isinstance(number, (int, float))
-        and not isinstance(number, bool)
-        and abs(number) < float("inf")
-        and number == number
-    ):
-        return Count(Fraction(number))
-    return None
-
-
-def _factor(inference: Inference, node: Operation, slot: str) -> Count | None:
-    """An operand that is a number: a literal or a size."""
-    return inference.argument(node, slot).count or _number(inference.value(node, slot))
-
-
 @reads(T.ADD, T.SUB)
 def add(inference: Inference, node: Operation) -> Facts:
-    """Sums of scores are scores; sums of losses have the terms of both."""
-    left, right = inference.argument(node, "input"), inference.argument(node, "other")
+    """Sums of scores are scores; sums of losses have the terms of both; so do sums of what they are made of."""
+    left, right = operand(inference, node, "input"), operand(inference, node, "other")
+    if inference.is_given(node, "alpha"):
+        return _same_shape(inference, node, left, right)
+    sign = -1 if node.name == "sub" else 1
+    if left.count is not None and right.count is not None:
+        return number(added(left.count, right.count, sign))
+    if right.count == ZERO or (left.count == ZERO and sign > 0):
+        return right if left.count == ZERO else left
     result = _same_shape(inference, node, left, right)
-    sign = Count.number(-1 if node.name == "sub" else 1)
-    if left.terms is not None and right.terms is not None and left.rank == 0 and right.rank == 0:
-        terms = add_terms((*left.terms, *(scaled_terms(right.terms, sign) or ())))
-        return replace(result, terms=terms, shape=Shape(()))
+    result = summed_parts(result, left, right, Count.number(sign))
+    if left.terms is not None and right.terms is not None and same_positions(left, right):
+        return replace(result, terms=add_terms((*left.terms, *(scaled_terms(right.terms, Count.number(sign)) or ()))))
     if node.name == "sub" and _is_log_normaliser(inference, node, left, right):
         return replace(result, **_normalised(left, node, right, Space.LOG_PROBABILITIES))
     first, second = _mass(left), _mass(right)
     if node.name == "add" and first and second and left.same_dim(left.dim, right.dim):
         return _mixture(result, left, first + second, node)
-    spaces = {left.space, right.space}
-    constants = [_number(inference.value(node, slot)) for slot in ("input", "other")]
-    if spaces == {Space.SCORES} or (Space.SCORES in spaces and any(constants)):
+    return _shifted(result, left, right, node)
+
+
+def _shifted(result: Facts, left: Facts, right: Facts, node: Operation) -> Facts:
+    """Scores plus scores, scores plus a number, probabilities plus an epsilon."""
+    constants = [facts.count if facts.count and facts.count.is_number else None for facts in (left, right)]
+    if {left.space, right.space} == {Space.SCORES} or (Space.SCORES in (left.space, right.space) and any(constants)):
         confidence = max(left.confidence, right.confidence, key=lambda c: c.value == "likely")
         return replace(result, space=Space.SCORES, made_by=node, confidence=confidence)
     epsilon = constants[1] or constants[0]
@@ -85,24 +71,22 @@ def add(inference: Inference, node: Operation) -> Facts:
 @reads(T.MUL, T.DIV)
 def multiply(inference: Inference, node: Operation) -> Facts:
     """Scores times a number stay scores; a loss over a number has a larger divisor; sizes multiply."""
-    left, right = inference.argument(node, "input"), inference.argument(node, "other")
+    left, right = operand(inference, node, "input"), operand(inference, node, "other")
+    if inference.is_given(node, "rounding_mode"):
+        return _same_shape(inference, node, left, right)
     divides = node.name == "div"
-    first, second = _factor(inference, node, "input"), _factor(inference, node, "other")
-    if left.count is not None and second is not None and (not divides or second.factor):
-        return Facts(count=left.count / second if divides else left.count * second)
-    if right.count is not None and first is not None and not divides:
-        return Facts(count=right.count * first)
+    first, second = left.count, right.count
+    if first is not None and second is not None:
+        known = not divides or second.factor
+        return number((first / second if divides else first * second) if known else None)
     if divides and _is_own_sum(inference, node, left, right):
         return replace(_same_shape(inference, node, left, left), **_normalised(left, node, right, Space.PROBABILITIES))
     tensor, factor = (left, second) if second is not None or divides or first is None else (right, first)
     result = _same_shape(inference, node, left, right)
     if factor is not None and factor.factor:
-        by = ONE / factor if divides else factor
-        loss = tensor.loss
-        if loss is not None:
-            divisor = None if loss.divisor is None else loss.divisor / by
-            loss = replace(loss, divisor=divisor, reduced=(*loss.reduced, node))
-        result = replace(result, loss=loss, terms=scaled_terms(tensor.terms, by))
+        result = _scaled(result, tensor, ONE / factor if divides else factor, node)
+    elif not divides:
+        result = multiplied_parts(result, left, right)
     mass = _mass(tensor)
     if mass is not None and factor is not None and factor.is_number and factor.factor:
         return _mixture(result, tensor, mass / factor.factor if divides else mass * factor.factor, node)
@@ -110,6 +94,36 @@ def multiply(inference: Inference, node: Operation) -> Facts:
     if tensor.space is Space.SCORES and other.space is Space.UNKNOWN:
         return replace(result, space=Space.SCORES, made_by=node, confidence=tensor.confidence)
     return result
+
+
+def _scaled(result: Facts, tensor: Facts, by: Count, node: Operation) -> Facts:
+    """``result`` as a tensor times a number that is not 0."""
+    loss = tensor.loss
+    if loss is not None:
+        divisor = None if loss.divisor is None else loss.divisor / by
+        loss = replace(loss, divisor=divisor, reduced=(*loss.reduced, node))
+    result = scaled_parts(result, tensor, by)
+    return replace(result, loss=loss, terms=scaled_terms(tensor.terms, by))
+
+
+@reads(T.FLOORDIV)
+def floor_divide(inference: Inference, node: Operation) -> Facts:
+    """``a // b``, exact where a size divides a product of sizes."""
+    left, right = operand(inference, node, "input"), operand(inference, node, "other")
+    if left.count is None or right.count is None:
+        return _same_shape(inference, node, left, right)
+    return number(whole_quotient(left.count, right.count))
+
+
+@reads(T.POW)
+def raise_to(inference: Inference, node: Operation) -> Facts:
+    """``a ** b`` of numbers, such as ``T ** 2``; of a tensor the shape is known."""
+    left, right = operand(inference, node, "input"), operand(inference, node, "exponent")
+    if "exponent" not in node.arguments:
+        right = operand(inference, node, "other")
+    if left.count is None or right.count is None:
+        return _same_shape(inference, node, left, right)
+    return number(power(left.count, right.count))
 
 
 def _mass(facts: Facts) -> Fraction | None:
@@ -190,9 +204,11 @@ def broadcast(left: Shape | None, right: Shape | None) -> Shape | None:
 @reads(T.NEG)
 def negative(inference: Inference, node: Operation) -> Facts:
     """The negative of scores are scores, of a loss its negative."""
-    source = inference.argument(node, "input")
-    terms = scaled_terms(source.terms, Count.number(-1))
-    result = replace(_same_shape(inference, node, source, source), terms=terms, loss=source.loss)
+    source = operand(inference, node, "input")
+    if source.count is not None:
+        return number(source.count * MINUS)
+    result = scaled_parts(_same_shape(inference, node, source, source), source, MINUS)
+    result = replace(result, terms=scaled_terms(source.terms, MINUS), loss=source.loss)
     if source.space is Space.SCORES:
         return replace(result, space=Space.SCORES, made_by=node, confidence=source.confidence)
     return result
@@ -203,6 +219,9 @@ def reduce(inference: Inference, node: Operation) -> Facts:
     """A sum or mean over some dims, or over all. A mean divides by the sizes of the dims that it runs over."""
     source = inference.argument(node, "input")
     result = unread(inference, node)
+    node = replace(node, arguments={_AS_IN_NUMPY.get(slot, slot): value for slot, value in node.arguments.items()})
+    if not node.arguments.keys() <= {"input", "dim", "keepdim", "dtype"}:
+        return result
     shape, counted = _reduced(inference, node, source)
     if shape is not None:
         result = replace(result, shape=shape)

@@ -91,3 +91,4 @@ class Count:
 
 
 ONE = Count()
+ZERO = Count(Fraction(0))

@@ -78,6 +78,23 @@ class Term:
 
 
 @dataclass(frozen=True)
+class Part:
+    """``weight * target * log input``, number by number; either of the two may be missing."""
+
+    target: Distribution | None
+    input: Distribution | None
+    weight: Count
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the numbers of a tensor are the sum of. It holds for the tensor whose ``values`` these are, not for what is made of it."""
+
+    values: int
+    items: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
 class Loss:
     """A value that comes from one loss call and has been reduced since.
 
@@ -100,7 +117,7 @@ class Facts:
     established the space. ``shape`` holds the sizes (None: rank unknown), of which at least ``min_rank`` exist; ``root`` is the
     identity of the tensor whose shape this one has, ``values`` of the one whose numbers it has, in the same order. ``count`` is the
     number, for Python numbers that are sizes; ``sizes`` the tensor whose shape this is, for shapes. ``terms`` is the sum of
-    all numbers of the tensor in terms of its distributions. ``mass`` is what the numbers sum to over
+    all numbers of the tensor in terms of its distributions, ``parts`` what each number is in terms of them. ``mass`` is what the numbers sum to over
     ``dim``, for a mixture of distributions that is not yet one itself; ``fill`` what every one of them is, where they are all the same.
     ``items`` are the facts of each item, for a tuple of tensors. ``confidence`` is LIKELY where the space rests on a name.
     """
@@ -118,6 +135,7 @@ class Facts:
     sizes: Facts | None = None
     loss: Loss | None = None
     terms: tuple[Term, ...] | None = None
+    parts: Parts | None = None
     mass: Fraction | None = None
     fill: Count | None = None
     items: tuple[Facts, ...] | None = None

@@ -15,6 +15,7 @@ _SCORES = """
     LazyConv1d(out_channels, kernel_size) LazyConv2d(out_channels, kernel_size) Embedding(num_embeddings, embedding_dim)
     EmbeddingBag(num_embeddings, embedding_dim) Transformer() TransformerEncoder(encoder_layer, num_layers)
     TransformerDecoder(decoder_layer, num_layers) TransformerEncoderLayer(d_model, nhead) TransformerDecoderLayer(d_model, nhead)
+    GRUCell(input_size, hidden_size) RNNCell(input_size, hidden_size)
 """
 """Learnt layers: any real number may come out."""
 
@@ -27,7 +28,7 @@ _SAME_SHAPE = """
 
 _STAY_SCORES = """
     PReLU(num_parameters=1) RReLU() CELU()
-    ReLU6() Hardtanh() Softsign() Dropout1d(p=0.5) Dropout2d(p=0.5) Dropout3d(p=0.5) AlphaDropout(p=0.5)
+    Hardtanh() Softsign() Tanhshrink() Softshrink() Hardshrink() LocalResponseNorm(size) Dropout1d(p=0.5) Dropout2d(p=0.5) Dropout3d(p=0.5) AlphaDropout(p=0.5)
 """
 """Activations that keep the shape, element by element."""
 
@@ -35,6 +36,8 @@ _POOLS = """
     MaxPool1d(kernel_size) MaxPool2d(kernel_size) MaxPool3d(kernel_size) AvgPool1d(kernel_size) AvgPool2d(kernel_size) AvgPool3d(kernel_size)
     AdaptiveAvgPool1d(output_size) AdaptiveAvgPool2d(output_size) AdaptiveAvgPool3d(output_size) AdaptiveMaxPool1d(output_size)
     AdaptiveMaxPool2d(output_size) Upsample(size=None) UpsamplingBilinear2d(size=None) PixelShuffle(upscale_factor)
+    ZeroPad1d(padding) ZeroPad2d(padding) ReflectionPad1d(padding) ReflectionPad2d(padding) ReplicationPad1d(padding)
+    ReplicationPad2d(padding) FractionalMaxPool2d(kernel_size) LPPool2d(norm_type, kernel_size) AdaptiveMaxPool3d(output_size)
 """
 """Layers that move numbers about and mix neighbours."""
 
@@ -60,6 +63,7 @@ _FUNCTIONAL = {
     "mish": "Mish(inplace=False)",
     "leaky_relu": "LeakyReLU(negative_slope=0.01, inplace=False)",
     "hardswish": "Hardswish(inplace=False)",
+    "relu6": "ReLU6(inplace=False)",
     "softplus": "Softplus(beta=1.0, threshold=20.0)",
 }
 """Activations that exist as a function too, with their module."""
@@ -80,6 +84,19 @@ LAYERS: tuple[OperationSpec, ...] = (
     row("linear", Transfer.SCORES, "nn.Linear(in_features, out_features, bias=True)", detail="linear", pure=False),
     row("conv1d_with_weight", Transfer.SCORES, "F.conv1d(input, weight, bias=None)", pure=False),
     row("conv2d_with_weight", Transfer.SCORES, "F.conv2d(input, weight, bias=None)", pure=False),
+    row("embedding_with_weight", Transfer.EMBEDDING, "F.embedding(input, weight)"),
+    row(
+        "scaled_dot_product_attention",
+        Transfer.AVERAGE,
+        "F.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0)",
+    ),
+    row("rnn", Transfer.RECURRENT, "nn.RNN(input_size, hidden_size)", pure=False),
+    row("gru", Transfer.RECURRENT, "nn.GRU(input_size, hidden_size)", pure=False),
+    row("lstm", Transfer.RECURRENT, "nn.LSTM(input_size, hidden_size)", detail="cell", pure=False),
+    row("lstmcell", Transfer.RECURRENT, "nn.LSTMCell(input_size, hidden_size)", detail="cell", pure=False),
+    row(
+        "multiheadattention", Transfer.ATTENTION, "nn.MultiheadAttention(embed_dim, num_heads, dropout=0.0)", pure=False
+    ),
     row(
         "layer_norm_with_weight",
         Transfer.SCORES,

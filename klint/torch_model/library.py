@@ -10,7 +10,9 @@ from klint.torch_model.losses import LOSS_NAMES, LOSSES
 from klint.torch_model.operations import ROWS, split_callable
 from klint.torch_model.table import Transfer
 
-_VIEWS = frozenset(row.name for row in ROWS if row.transfer in (Transfer.KEEP, Transfer.VIEW, Transfer.INDEX, Transfer.SPLIT))
+_VIEWS = frozenset(
+    row.name for row in ROWS if row.transfer in (Transfer.KEEP, Transfer.VIEW, Transfer.INDEX, Transfer.SPLIT)
+)
 
 _PASSES = frozenset(
     """
@@ -20,11 +22,16 @@ _PASSES = frozenset(
     """.split()
 )
 
-OBJECTS = {"torch.distributions.Categorical": ("probs", "logits", "validate_args")}
+OBJECTS = {
+    "torch.distributions.Categorical": ("probs", "logits", "validate_args"),
+    "torch.distributions.OneHotCategorical": ("probs", "logits", "validate_args"),
+    "logging.getLogger": (),
+}
 """Classes that are no modules, with the slots of their constructors."""
 
 _ALIASES = (
     ("torch.distributions.categorical.", "torch.distributions."),
+    ("torch.nn.Parameter", "torch.nn.parameter.Parameter"),
     ("torch.nn.modules.loss.", "torch.nn."),
     ("torch.nn.modules.activation.", "torch.nn."),
     ("torch.nn.modules.linear.", "torch.nn."),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from klint.graph.nodes import Constant, Operation
-from klint.torch_model.arithmetic import add_terms, broadcast, scaled_terms
-from klint.torch_model.count import ONE, Count
+from klint.torch_model.arithmetic import broadcast
+from klint.torch_model.count import ONE
 from klint.torch_model.facts import Distribution, Facts, Loss, Shape, Space, Term
 from klint.torch_model.infer import Inference, reads, unread
 from klint.torch_model.losses import LOSSES
 from klint.torch_model.table import Transfer
+from klint.torch_model.terms import MINUS, add_terms, distribution_of, scaled_terms
 
 
 def reduction_of(inference: Inference, call: Operation) -> str | None:
@@ -39,13 +40,6 @@ def truth_of(inference: Inference, call: Operation, slot: str, default: bool) ->
     return bool(node.value) if isinstance(node, Constant) else None
 
 
-def distribution_of(facts: Facts) -> Distribution | None:
-    """The distribution that a tensor holds: the one it was made as, or the tensor itself where nothing is known of it."""
-    if facts.distribution is not None:
-        return facts.distribution
-    return None if facts.values is None else Distribution(facts.values, None, normalised=False)
-
-
 @reads(Transfer.LOSS)
 def loss_call(inference: Inference, call: Operation) -> Facts:
     """Any loss of the table; the value in terms is known of KL divergence and of cross entropy with soft targets."""
@@ -71,13 +65,21 @@ def _kl_div(inference: Inference, call: Operation, reduction: str, result: Facts
     if shape is not None and source.dim is not None and source.rank is not None:
         right = source.dim_from_right(source.dim)
         class_dim = None if right is None else shape.dim(right)
-    terms = None if divisor is None else _kl_terms(inference, call, source, target)
+    terms = None if divisor is None or _is_spread(source, target) else _kl_terms(inference, call, source, target)
     return replace(
         result,
         shape=shape if reduction == "none" else Shape(()),
         loss=Loss(call, divisor, class_dim if reduction == "none" else None),
         terms=scaled_terms(terms, ONE / divisor) if divisor is not None else None,
     )
+
+
+def _is_spread(source: Facts, target: Facts) -> bool:
+    """Whether broadcasting counts some numbers more than once."""
+    if source.shape is None or target.shape is None:
+        return False
+    shape = broadcast(source.shape, target.shape)
+    return shape is None or not shape.numel == source.shape.numel == target.shape.numel
 
 
 def _kl_terms(inference: Inference, call: Operation, source: Facts, target: Facts) -> tuple[Term, ...] | None:
@@ -89,7 +91,7 @@ def _kl_terms(inference: Inference, call: Operation, source: Facts, target: Fact
     p, q = distribution_of(target), distribution_of(source)
     if p is None or q is None:
         return None
-    return add_terms((Term(p, p, ONE), Term(p, q, Count.number(-1))))
+    return add_terms((Term(p, p, ONE), Term(p, q, MINUS)))
 
 
 def _cross_entropy(inference: Inference, call: Operation, reduction: str, result: Facts) -> Facts:
@@ -117,5 +119,5 @@ def _cross_entropy(inference: Inference, call: Operation, reduction: str, result
         q = Distribution(source.values, dim)
         if source.space is Space.LOG_PROBABILITIES and source.same_dim(source.dim, dim) and source.distribution:
             q = source.distribution
-        terms = scaled_terms((Term(p, q, Count.number(-1)),), None if divisor is None else ONE / divisor)
+        terms = scaled_terms((Term(p, q, MINUS),), None if divisor is None else ONE / divisor)
     return replace(result, shape=shape, loss=Loss(call, divisor), terms=terms)

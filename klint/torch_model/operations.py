@@ -8,6 +8,7 @@ are short for ``torch.nn.`` and ``torch.nn.functional.``. The first callable of 
 
 from __future__ import annotations
 
+from klint.torch_model.comparisons import COMPARISONS
 from klint.torch_model.layers import LAYERS
 from klint.torch_model.losses import LOSSES
 from klint.torch_model.table import OperationSpec, Transfer
@@ -77,7 +78,12 @@ ROWS: tuple[OperationSpec, ...] = (
     _row("type", T.KEEP, ".type(dtype=None)", ".type_as(other)"),
     _row("cuda", T.KEEP, ".cuda(device=None, non_blocking=False)"),
     _row("cpu", T.KEEP, ".cpu()"),
-    _row("requires_grad_", T.KEEP, ".requires_grad_(requires_grad=True)"),
+    _row(
+        "requires_grad_",
+        T.KEEP,
+        ".requires_grad_(requires_grad=True)",
+        "torch.nn.parameter.Parameter(input, requires_grad=True)",
+    ),
     _row("data", T.KEEP, "@data"),
     _row("variable", T.KEEP, "torch.autograd.Variable(input, requires_grad=False)"),
     _row("identity", T.KEEP, "nn.Identity()"),
@@ -94,6 +100,10 @@ ROWS: tuple[OperationSpec, ...] = (
     _row("nan_to_num", T.CLAMP, "torch.nan_to_num(input, nan=0.0, posinf=None, neginf=None)", ".nan_to_num(nan=0.0)"),
     # Same numbers, another shape
     _row("view", T.VIEW, ".view(*shape)"),
+    _row("view_as", T.VIEW, ".view_as(other)", ".reshape_as(other)"),
+    _row("unflatten", T.VIEW, ".unflatten(dim, sizes)", "torch.unflatten(input, dim, sizes)"),
+    _row("nn_unflatten", T.VIEW, "nn.Unflatten(dim, sizes)"),
+    _row("broadcast_to", T.VIEW, "torch.broadcast_to(input, shape)", ".broadcast_to(*shape)"),
     _row("reshape", T.VIEW, "torch.reshape(input, *shape)", ".reshape(*shape)"),
     _row("flatten", T.VIEW, "torch.flatten(input, start_dim=0, end_dim=-1)", ".flatten(start_dim=0, end_dim=-1)"),
     _row("nn_flatten", T.VIEW, "nn.Flatten(start_dim=1, end_dim=-1)"),
@@ -133,9 +143,9 @@ ROWS: tuple[OperationSpec, ...] = (
         "F.cosine_similarity(input, other, dim=1, eps=1e-08)",
         "torch.cosine_similarity(input, other)",
     ),
-    _row("floordiv", T.UNKNOWN, "torch.floor_divide(input, other)"),
+    _row("floordiv", T.FLOORDIV, "torch.floor_divide(input, other)"),
     _row("mod", T.UNKNOWN, "torch.remainder(input, other)"),
-    _row("pow", T.UNKNOWN, "torch.pow(input, exponent)", ".pow(exponent)"),
+    _row("pow", T.POW, "torch.pow(input, exponent)", ".pow(exponent)"),
     _row("neg", T.NEG, "torch.neg(input)", ".neg()"),
     _row(
         "matmul",
@@ -146,11 +156,26 @@ ROWS: tuple[OperationSpec, ...] = (
         ".matmul(other)",
         ".mm(other)",
         ".bmm(other)",
+        "torch.mv(input, other)",
+        ".mv(other)",
     ),
+    _row("addmm", T.SCORES, "torch.addmm(input, mat1, mat2)", "torch.baddbmm(input, mat1, mat2)"),
+    _row("einsum", T.EINSUM, "torch.einsum(equation, *operands)"),
+    _row("lerp", T.LERP, "torch.lerp(input, end, weight)", ".lerp(end, weight)"),
     _row("sum", T.SUM, "torch.sum(input, dim=None, keepdim=False)", ".sum(dim=None, keepdim=False)"),
     _row("mean", T.MEAN, "torch.mean(input, dim=None, keepdim=False)", ".mean(dim=None, keepdim=False)"),
     # Whole numbers
     _row("argmax", T.INDICES, "torch.argmax(input, dim=None, keepdim=False)", ".argmax(dim=None, keepdim=False)"),
+    _row("argsort", T.INDICES, "torch.argsort(input, dim=-1, descending=False)", ".argsort(dim=-1, descending=False)"),
+    _row(
+        "multinomial",
+        T.INDICES,
+        "torch.multinomial(input, num_samples, replacement=False)",
+        ".multinomial(num_samples, replacement=False)",
+        random=True,
+    ),
+    _row("randperm", T.INDICES, "torch.randperm(*range)", random=True),
+    _row("bernoulli", T.BERNOULLI, "torch.bernoulli(input)", ".bernoulli()", random=True),
     _row("argmin", T.INDICES, "torch.argmin(input, dim=None, keepdim=False)", ".argmin(dim=None, keepdim=False)"),
     _row("long", T.INDICES, ".long()", ".int()"),
     _row("one_hot", T.ONE_HOT, "F.one_hot(input, num_classes=-1)"),
@@ -164,16 +189,28 @@ ROWS: tuple[OperationSpec, ...] = (
         "torch.as_tensor(input, dtype=None)",
     ),
     _row("FloatTensor", T.LITERAL, "torch.FloatTensor(input)", "torch.Tensor(input)", "torch.DoubleTensor(input)"),
+    _row("LongTensor", T.LITERAL, "torch.LongTensor(input)", pure=False),
+    _row("new_tensor", T.LITERAL, ".new_tensor(data)"),
     _row("randn", T.CREATE, "torch.randn(*size)", random=True, detail="scores"),
+    _row("normal", T.CREATE, "torch.normal(mean, std, size)", random=True, detail="scores"),
     _row("rand", T.CREATE, "torch.rand(*size)", random=True, detail="unknown"),
-    _row("zeros", T.CREATE, "torch.zeros(*size)", detail="unknown"),
-    _row("ones", T.CREATE, "torch.ones(*size)", detail="unknown"),
+    _row("zeros", T.CREATE, "torch.zeros(*size)", detail="zeros"),
+    _row("ones", T.CREATE, "torch.ones(*size)", detail="ones"),
     _row("empty", T.CREATE, "torch.empty(*size)", detail="unknown"),
-    _row("full", T.CREATE, "torch.full(size, fill_value)", detail="unknown"),
-    _row("randn_like", T.CREATE, "torch.randn_like(input)", random=True, detail="scores like"),
-    _row("zeros_like", T.CREATE, "torch.zeros_like(input)", detail="unknown like"),
-    _row("ones_like", T.CREATE, "torch.ones_like(input)", detail="unknown like"),
-    _row("full_like", T.CREATE, "torch.full_like(input, fill_value)", detail="unknown like"),
+    _row("full", T.CREATE, "torch.full(size, fill_value)", detail="full"),
+    _row("eye", T.CREATE, "torch.eye(n)", detail="square"),
+    _row("linspace", T.CREATE, "torch.linspace(start, end, steps)", detail="unknown"),
+    _row("new_zeros", T.CREATE, ".new_zeros(*size)", detail="zeros new"),
+    _row("new_ones", T.CREATE, ".new_ones(*size)", detail="ones new"),
+    _row("new_empty", T.CREATE, ".new_empty(*size)", detail="unknown new"),
+    _row("new_full", T.CREATE, ".new_full(size, fill_value)", detail="full new"),
+    _row("randn_like", T.CREATE, "torch.randn_like(input)", ".normal_()", random=True, detail="scores like"),
+    _row("rand_like", T.CREATE, "torch.rand_like(input)", ".uniform_()", random=True, detail="unknown like"),
+    _row("empty_like", T.CREATE, "torch.empty_like(input)", detail="unknown like"),
+    _row("zeros_like", T.CREATE, "torch.zeros_like(input)", ".zero_()", detail="zeros like"),
+    _row("ones_like", T.CREATE, "torch.ones_like(input)", detail="ones like"),
+    _row("full_like", T.CREATE, "torch.full_like(input, fill_value)", ".fill_(fill_value)", detail="full like"),
+    _row("copy", T.COPY, "torch.slice_scatter(input, src)", ".copy_(src)"),
     # Joining, parting, picking
     _row(
         "cat", T.JOIN, "torch.cat(tensors, dim=0)", "torch.concat(tensors, dim=0)", "torch.concatenate(tensors, dim=0)"
@@ -196,6 +233,8 @@ ROWS: tuple[OperationSpec, ...] = (
     _row("roll", T.SELECT, "torch.roll(input, shifts, dims=None)", ".roll(shifts, dims=None)"),
     _row("flip", T.SELECT, "torch.flip(input, *dims)", ".flip(*dims)"),
     _row("repeat", T.SELECT, ".repeat(*sizes)"),
+    _row("diagonal", T.SELECT, "torch.diagonal(input)", ".diagonal()"),
+    _row("diag", T.DIAGONAL, "torch.diag(input)", ".diag()"),
     _row(
         "repeat_interleave",
         T.SELECT,
@@ -221,14 +260,31 @@ ROWS: tuple[OperationSpec, ...] = (
     _row("unfold", T.LIKE_FIRST, ".unfold(dimension, size, step)"),
     _row("to_dense", T.LIKE_FIRST, ".to_dense()", ".permute_as(other)"),
     # Distributions
-    _row("categorical_probs", T.SOFTMAX, "torch.distributions.Categorical@probs", detail="categorical"),
-    _row("categorical_logits", T.LOG_SOFTMAX, "torch.distributions.Categorical@logits", detail="categorical"),
+    _row(
+        "categorical_probs",
+        T.SOFTMAX,
+        "torch.distributions.Categorical@probs",
+        "torch.distributions.OneHotCategorical@probs",
+        detail="categorical",
+    ),
+    _row(
+        "categorical_logits",
+        T.LOG_SOFTMAX,
+        "torch.distributions.Categorical@logits",
+        "torch.distributions.OneHotCategorical@logits",
+        detail="categorical",
+    ),
+    _row("entr", T.ENTROPY, "torch.special.entr(input)"),
     _row("categorical_entropy", T.ENTROPY, "torch.distributions.Categorical.entropy(probs, logits)"),
     # Layers and activations: their rows are in layers.py
     *LAYERS,
     # Comparisons: == and the like are built as these too
-    _row("eq", T.COMPARE, "torch.eq(input, other)"),
-    _row("ne", T.COMPARE, "torch.ne(input, other)"),
+    _row("eq", T.COMPARE, "torch.eq(input, other)", ".eq(other)", detail="each"),
+    _row("lt", T.COMPARE, "torch.lt(input, other)", ".lt(other)", detail="each"),
+    _row("le", T.COMPARE, "torch.le(input, other)", ".le(other)", detail="each"),
+    _row("gt", T.COMPARE, "torch.gt(input, other)", ".gt(other)", detail="each"),
+    _row("ge", T.COMPARE, "torch.ge(input, other)", ".ge(other)", detail="each"),
+    _row("ne", T.COMPARE, "torch.ne(input, other)", ".ne(other)", detail="each"),
     _row(
         "allclose",
         T.COMPARE,
@@ -241,6 +297,7 @@ ROWS: tuple[OperationSpec, ...] = (
     _row("any_item", T.ANY_ITEM, "klint.any_item(input)", pure=False),
     _row("row", T.ROW, "klint.row(input, index)", pure=False),
     _row("print", T.UNKNOWN, "builtins.print(*values)"),
+    *COMPARISONS,
     # Losses: their slots are in losses.py
     *(
         OperationSpec(loss.name, T.LOSS, (f"F.{loss.name}({loss.call})", f"{loss.module}({loss.options})"))

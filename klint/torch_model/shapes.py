@@ -1,14 +1,14 @@
-"""How operations move dims: views, transposes, indexing, and the sizes that shapes give out."""
+"""How operations move dims: views, transposes, and the sizes that shapes give out."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from klint.graph.nodes import Constant, Node, Operation, Sequence
-from klint.torch_model.count import ONE, Count, Size
+from klint.graph.nodes import Operation
+from klint.torch_model.count import ONE, Count
+from klint.torch_model.creation import lists_sizes, new_size
 from klint.torch_model.facts import NOTHING, Facts, Shape, Space
-from klint.torch_model.infer import Inference, reads, short
-from klint.torch_model.operations import OPERATIONS
+from klint.torch_model.infer import Inference, reads
 from klint.torch_model.table import Transfer
 
 T = Transfer
@@ -17,8 +17,7 @@ Moved = tuple[list[Count], list["int | None"]]
 """The new sizes, and for each old dim where it went (None: gone, or merged with others)."""
 
 
-_PARTS = [spec for spec in OPERATIONS.values() if spec.transfer is T.SPLIT]
-_PAIRS = [spec for spec in OPERATIONS.values() if spec.transfer is T.EXTREME]
+_SHUFFLES = ("transpose", "t", "permute", "movedim", "expand", "expand_as", "broadcast_to")
 
 
 @reads(T.VIEW)
@@ -36,7 +35,7 @@ def view(inference: Inference, node: Operation) -> Facts:
         old = source.shape.dim(source.dim)
         new = places[old] if old is not None and old < len(places) else None
         dim = None if new is None else new - len(sizes)
-    shuffled = node.name in ("transpose", "t", "permute", "movedim", "expand", "expand_as")
+    shuffled = node.name in _SHUFFLES
     distribution = source.distribution
     if distribution is not None and dim is not None:
         distribution = replace(distribution, dim=dim)
@@ -75,21 +74,67 @@ def _unranked(inference: Inference, node: Operation, source: Facts) -> Facts:
         moved = source.dim if source.dim < 0 else source.dim + 1
         kept = source.distribution if moved < 0 else None
         return replace(result, dim=moved, values=source.values, distribution=kept)
-    if node.name in ("view", "reshape"):
-        sizes = inference.counts(node.arguments.get("shape"))
-        if sizes is None:
-            return result
-        last = source.size(-1)
-        dim = -1 if source.dim == -1 and last is not None and sizes[-1] == last else None
-        rank = len(sizes)
-        result = replace(result, dim=dim, min_rank=rank)
-        known = [size for size in sizes if size is not None and size.value != -1]
-        if len(known) == rank:
-            return replace(result, shape=Shape(tuple(known)))
-        if source.numel is not None and len(known) == rank - 1:
-            rest = source.numel / Count.product(known)
-            return replace(result, shape=Shape(tuple(rest if s is None or s.value == -1 else s for s in sizes)))
+    if node.name in ("view", "reshape", "view_as"):
+        return _viewed(source, result, wanted_sizes(inference, node), node)
+    if node.name in ("flatten", "nn_flatten", "ravel"):
+        return replace(result, shape=_flat(inference, node, source))
+    if node.name in ("expand", "expand_as", "broadcast_to"):
+        return _expanded(source, result, wanted_sizes(inference, node), node)
     return result
+
+
+def wanted_sizes(inference: Inference, node: Operation) -> tuple[Count | None, ...] | None:
+    """The sizes that a view asks for, each None where it is not known; None where even their number is not."""
+    if node.name.endswith("_as"):
+        shape = inference.argument(node, "other").shape
+        return None if shape is None else shape.sizes
+    written = node.arguments.get("shape")
+    sizes = inference.counts(written)
+    is_known = sizes is not None and (None not in sizes or lists_sizes(inference, written))
+    return sizes if is_known and not node.open else None
+
+
+def _viewed(source: Facts, result: Facts, sizes: tuple[Count | None, ...] | None, node: Operation) -> Facts:
+    """A view of a tensor of unknown rank under sizes that are spelled out, at least in number."""
+    if not sizes:
+        return result
+    last = source.size(-1)
+    dim = -1 if source.dim == -1 and last is not None and sizes[-1] == last else None
+    known = [size for size in sizes if size is not None and size.value != -1]
+    rest = None
+    if source.numel is not None and len(known) == len(sizes) - 1 and None not in sizes:
+        rest = source.numel / Count.product(known)
+    filled = (
+        (rest or new_size(node, place)) if size is None or size.value == -1 else size
+        for place, size in enumerate(sizes)
+    )
+    return replace(result, dim=dim, shape=Shape(tuple(filled)))
+
+
+def _flat(inference: Inference, node: Operation, source: Facts) -> Shape | None:
+    """The shape after the dims from ``start_dim`` on became one."""
+    start, end = _ends(inference, node)
+    if start is None or start < 0 or end != -1:
+        return None
+    ahead = [source.size(dim) for dim in range(start)]
+    kept = [new_size(node, dim) if size is None else size for dim, size in enumerate(ahead)]
+    rest = new_size(node, start) if source.numel is None or None in ahead else source.numel / Count.product(kept)
+    return Shape((*kept, rest))
+
+
+def _expanded(source: Facts, result: Facts, sizes: tuple[Count | None, ...] | None, node: Operation) -> Facts:
+    """An expansion keeps dims that are counted from the right."""
+    if sizes is None:
+        return result
+    filled = (new_size(node, place) if size is None or size.value == -1 else size for place, size in enumerate(sizes))
+    dim = source.dim if source.dim is not None and source.dim < 0 else None
+    return replace(result, shape=Shape(tuple(filled)), dim=dim)
+
+
+def _ends(inference: Inference, node: Operation) -> tuple[int | None, int | None]:
+    """The dims from which and up to which ``flatten`` makes one."""
+    start = inference.integer(node, "start_dim") if "start_dim" in node.arguments else int(node.name == "nn_flatten")
+    return start, inference.integer(node, "end_dim") if "end_dim" in node.arguments else -1
 
 
 def _moved(inference: Inference, node: Operation, shape: Shape) -> Moved | None:
@@ -105,16 +150,30 @@ def _moved(inference: Inference, node: Operation, shape: Shape) -> Moved | None:
         order = _order(inference, node, shape)
         return None if order is None else ([sizes[old] for old in order], [order.index(old) for old in range(rank)])
     if node.name in ("flatten", "nn_flatten", "ravel"):
-        start = (
-            inference.integer(node, "start_dim") if "start_dim" in node.arguments else int(node.name == "nn_flatten")
-        )
-        end = inference.integer(node, "end_dim") if "end_dim" in node.arguments else -1
-        return _flatten(start, end, shape)
-    if node.name in ("view", "reshape"):
-        return _reshape(inference.counts(node.arguments.get("shape")), shape)
-    if node.name == "expand":
-        return _expand(inference.counts(node.arguments.get("shape")), sizes)
+        return _flatten(*_ends(inference, node), shape)
+    if node.name in ("view", "reshape", "view_as"):
+        return _reshape(wanted_sizes(inference, node), shape, node)
+    if node.name in ("expand", "expand_as", "broadcast_to"):
+        return _expand(wanted_sizes(inference, node), sizes)
+    if node.name in ("unflatten", "nn_unflatten"):
+        return _unflatten(inference, node, shape)
     return None
+
+
+def _unflatten(inference: Inference, node: Operation, shape: Shape) -> Moved | None:
+    """One dim becomes several."""
+    dim = inference.integer(node, "dim")
+    place = None if dim is None else shape.dim(dim)
+    sizes = inference.counts(node.arguments.get("sizes"))
+    if place is None or sizes is None:
+        return None
+    old = shape.sizes[place]
+    rest = old / Count.product(size for size in sizes if size is not None and size.value != -1)
+    new = [rest if size is None or size.value == -1 else size for size in sizes]
+    if None in sizes:
+        new = [new_size(node, place + at) for at in range(len(sizes))]
+    places = [at if at < place else None if at == place else at + len(new) - 1 for at in range(shape.rank)]
+    return [*shape.sizes[:place], *new, *shape.sizes[place + 1 :]], places
 
 
 def _unsqueeze(dim: int | None, sizes: list[Count]) -> Moved | None:
@@ -174,11 +233,11 @@ def _flatten(start: int | None, end: int | None, shape: Shape) -> Moved | None:
     return sizes, places
 
 
-def _reshape(sizes: tuple[Count | None, ...] | None, shape: Shape) -> Moved | None:
+def _reshape(sizes: tuple[Count | None, ...] | None, shape: Shape, node: Operation) -> Moved | None:
     """A dim stays what it is where the sizes from the left, or from the right, agree up to it."""
-    if sizes is None or any(size is None for size in sizes):
+    if sizes is None:
         return None
-    known = [size for size in sizes if size is not None]
+    known = [new_size(node, place) if size is None else size for place, size in enumerate(sizes)]
     wild = [index for index, size in enumerate(known) if size.value == -1]
     if len(wild) == 1:
         others = Count.product(size for size in known if size.value != -1)
@@ -208,100 +267,6 @@ def _expand(sizes: tuple[Count | None, ...] | None, old: list[Count]) -> Moved |
         if new[ahead + index].value == -1:
             new[ahead + index] = size
     return new, [ahead + index for index in range(len(old))]
-
-
-@reads(T.INDEX)
-def index(inference: Inference, node: Operation) -> Facts:
-    """``x[...]``: an item of a shape is a size; of a tensor, whole numbers drop dims, None adds one, slices keep them."""
-    source = inference.argument(node, "input")
-    maker = inference.value(node, "input")
-    if isinstance(maker, Operation) and OPERATIONS.get(maker.name) in _PAIRS and maker.arguments.keys() & {"dim", "k"}:
-        if inference.integer(node, "index") == 1:
-            return Facts(space=Space.INDICES, integer=True, root=node.identity, values=node.identity)
-        return replace(source, values=node.identity, root=node.identity, name=short(node))
-    if isinstance(maker, Operation) and OPERATIONS.get(maker.name) in _PARTS:
-        return replace(source, values=node.identity, root=node.identity, name=short(node))
-    if source.sizes is not None:
-        place = inference.integer(node, "index")
-        return NOTHING if place is None else Facts(count=source.sizes.size(place))
-    keys = _keys(inference, node, source)
-    if keys is None:
-        result = forget_dims(source, node)
-        return replace(result, space=Space.UNKNOWN) if source.is_distribution else result
-    sizes: list[Count | None] = []
-    moved: int | None = None
-    whole = True
-    old = 0
-    own = None if source.dim is None else _from_left(source, source.dim)
-    for key in keys:
-        if key is None:
-            sizes.append(ONE)
-            continue
-        if isinstance(key, int):
-            whole = False
-        else:
-            if old == own and not key.arguments:
-                moved = len(sizes)
-            whole = whole and not key.arguments
-            sizes.append(_sliced(inference, key, source.size(old) if source.shape else None, node, old))
-        old += 1
-    known = tuple(size for size in sizes if size is not None)
-    dim = None if moved is None else moved - len(sizes)
-    result = replace(forget_dims(source, node), dim=dim, min_rank=len(sizes))
-    if source.shape is not None and len(known) == len(sizes):
-        result = replace(result, shape=Shape(known))
-    elif source.shape is None and source.dim == -1 and source.min_rank > len(keys) - keys.count(None):
-        result = replace(result, dim=-1)
-    if source.is_distribution and result.dim is None:
-        return replace(result, space=Space.UNKNOWN)
-    return replace(result, values=source.values, distribution=source.distribution) if whole else result
-
-
-def _keys(inference: Inference, node: Operation, source: Facts) -> list[int | Operation | None] | None:
-    """The index, one key a dim: a whole number, a slice, or None for a new dim; None as a whole where it is anything else."""
-    written = inference.value(node, "index")
-    items = written.items if isinstance(written, Sequence) else () if written is None else (written,)
-    keys: list[int | Operation | None] = []
-    full = Operation(node.anchor, -1, "slice", {})
-    taken = sum(
-        not (isinstance(item, Constant) and item.value in (None, ...)) for item in map(inference.resolve, items)
-    )
-    missing = max((source.rank or 0) - taken, 0)
-    dots = False
-    for item in map(inference.resolve, items):
-        if isinstance(item, Operation) and item.name == "slice":
-            keys.append(item)
-        elif isinstance(item, Constant) and item.value is None:
-            keys.append(None)
-        elif isinstance(item, Constant) and item.value is ... and source.rank is not None and not dots:
-            keys.extend([full] * missing)
-            dots = True
-        elif isinstance(item, Constant) and isinstance(item.value, int) and not isinstance(item.value, bool):
-            keys.append(item.value)
-        else:
-            return None
-    if source.rank is not None and taken > source.rank:
-        return None
-    return keys if dots else keys + [full] * missing
-
-
-def _from_left(source: Facts, dim: int) -> int | None:
-    if source.shape is not None:
-        return source.shape.dim(dim)
-    return dim if dim >= 0 else None
-
-
-def _sliced(inference: Inference, key: Operation, size: Count | None, node: Operation, dim: int) -> Count | None:
-    """The size of a sliced dim: that of a full slice is unchanged, that of another is a symbol unless all is known."""
-    if not key.arguments or size is None:
-        return size
-    whole = None if size.value is None else range(size.value)
-    ends = [inference.integer(key, name) for name in ("start", "stop", "step")]
-    if whole is not None and all(
-        end is not None or name not in key.arguments for end, name in zip(ends, ("start", "stop", "step"), strict=True)
-    ):
-        return Count.number(len(whole[slice(*ends)]))
-    return Count.of(Size(node.identity, dim, f"{short(node)}.size({dim})"))
 
 
 @reads(T.SHAPE)

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from klint.finding import Confidence
-from klint.graph.nodes import Constant, ModuleObject, Node, Operation
+from klint.graph.nodes import Choice, Constant, ModuleObject, Node, Operation
 from klint.source.python import Anchor
 from klint.torch_model.count import Count
 from klint.torch_model.facts import Facts, Space
 from klint.torch_model.infer import Inference, short
 from klint.torch_model.loss_calls import reduction_of, truth_of
 
-Consumers = Mapping[int, list[Operation]]
-"""The operations that use a node, by the node's ``id``."""
+Consumers = Mapping[int, list[Node]]
+"""The nodes that use a node, by the node's ``id``: operations, and the choices and containers that they are given."""
+
+_USES = 1_000
+"""How many uses of a value are followed."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,16 @@ class Slot:
 
 @dataclass(frozen=True)
 class LossSite:
-    """One loss call in one world."""
+    """One loss call in one world.
+
+    ``evaluations`` are all readings of the call: on its own, where nothing is known of the callers of the function that it
+    stands in, and once for each caller.
+    """
 
     call: Operation
     inference: Inference
     consumers: Consumers
+    evaluations: tuple[Operation, ...] = ()
 
     @property
     def loss(self) -> str:
@@ -114,6 +122,26 @@ class LossSite:
         return self.input.facts.size(-1) if self.input.facts.rank == 1 else None
 
     @property
+    def class_counts(self) -> tuple[Count, ...]:
+        """The size of the class dim as each slot names it."""
+        dim = self.class_dim
+        own = [slot.facts.size(slot.facts.dim if slot.facts.dim is not None else dim or -1) for slot in self._slots]
+        return tuple(size for size in (*(own if dim is not None else ()), self.classes) if size is not None)
+
+    def may_count_classes(self, count: Count) -> bool:
+        """Whether a size of a tensor of unknown rank may be that of the class dim: ``size(1)`` beside ``dim=-1``."""
+        if count.factor != 1 or len(count.powers) != 1 or count.powers[0][1] != 1:
+            return False
+        size = count.powers[0][0]
+        owners = [slot.facts for slot in self._slots if slot.facts.root == size.tensor]
+        dim = self.class_dim
+        return any(facts.rank is None and (dim is None or facts.same_dim(size.dim, dim) is None) for facts in owners)
+
+    @property
+    def _slots(self) -> tuple[Slot, Slot]:
+        return self.input, self.target
+
+    @property
     def is_understood(self) -> bool:
         """Whether what both slots hold is known."""
         return all(slot.facts.space is not Space.UNKNOWN for slot in (self.input, self.target))
@@ -124,25 +152,30 @@ class LossSite:
         return node is not None and not (isinstance(node, Constant) and node.value is None)
 
     def factors(self, product: Operation) -> Iterator[Node]:
-        """The factors of a product, those of products inside it included."""
+        """The factors of a product, those of products inside it and all alternatives of a choice included."""
         queue: list[Node] = list(product.operands())
+        seen: set[int] = set()
         while queue:
             node = self.inference.resolve(queue.pop())
+            if id(node) in seen or len(seen) > _USES:
+                continue
+            seen.add(id(node))
             if isinstance(node, Operation) and node.name == "mul":
                 queue.extend(node.operands())
-            else:
-                yield node
+            elif isinstance(node, Choice):
+                queue.extend((node.then, node.otherwise))
+            yield node
 
     def uses(self) -> Iterator[Operation]:
         """The operations that use the value, directly or through others, nearest first."""
-        queue = [*self.consumers.get(id(self.call), ())]
+        queue: list[Node] = [*self.consumers.get(id(self.call), ())]
         seen: set[int] = set()
-        while queue:
-            operation = queue.pop(0)
-            if id(operation) not in seen and len(seen) < 100:
-                seen.add(id(operation))
-                yield operation
-                queue.extend(self.consumers.get(id(operation), ()))
+        for node in queue:
+            if id(node) not in seen and len(seen) < _USES:
+                seen.add(id(node))
+                if isinstance(node, Operation):
+                    yield node
+                queue.extend(self.consumers.get(id(node), ()))
 
 
 @dataclass(frozen=True)

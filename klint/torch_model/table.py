@@ -31,6 +31,8 @@ class Transfer(Enum):
     SUB = "sub"
     MUL = "mul"
     DIV = "div"
+    FLOORDIV = "floordiv"
+    POW = "pow"
     NEG = "neg"
     SUM = "sum"
     MEAN = "mean"
@@ -52,6 +54,7 @@ class Transfer(Enum):
     LERP = "lerp"
     EINSUM = "einsum"
     COPY = "copy"
+    DIAGONAL = "diagonal"
     BERNOULLI = "bernoulli"  # zeros and ones
     ENTROPY = "entropy"
     LIKE_FIRST = "like first"  # einops.rearrange and the like: the meaning stays, over dims that are not followed

@@ -13,6 +13,7 @@ from klint.explain.names import Names, Voice, behind, bracketed, written
 from klint.finding import Location
 from klint.graph.nodes import Node, Operation
 from klint.source.python import Anchor
+from klint.torch_model.comparisons import SHOWING
 from klint.torch_model.count import ONE, Count
 from klint.torch_model.facts import Distribution, Term
 from klint.torch_model.infer import Inference
@@ -23,7 +24,6 @@ Letters = dict[Distribution, tuple[str, str]]
 """The letter of each distribution in a comparison, and what it stands for."""
 
 _LETTERS = "PQRSTUVW"
-_SHOWN = ("print", "format", "return")
 _NESTED = 4
 
 
@@ -80,7 +80,7 @@ def _key(site: ComparisonSite) -> object:
     if place.name == "return":
         values = place.arguments["values"]
         return id(place) if any(site.left is value for value in values.operands()) else None
-    if place.name in _SHOWN:
+    if place.name in SHOWING:
         return (place.function, *(id(caller.tree) for caller in place.callers))
     return id(place)
 

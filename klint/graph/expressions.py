@@ -296,8 +296,14 @@ class Expressions(Core):
                 return [*items[:star], rest, *items[after:]]
         elif isinstance(value, Items) and star is None:
             return [self.any_item(value.item, frame) for _ in range(count)]
-        elif star is None and not isinstance(value, (*OBJECTS, Dictionary, Constant)):
-            return [self.item(value, self.constant(index, anchor), tree, frame) for index in range(count)]
+        elif not isinstance(value, (*OBJECTS, Dictionary, Constant, Items)):
+            places = [index if star is None or index < star else index - count for index in range(count)]
+            return [
+                self.unknown(anchor, "how many items it takes is not known")
+                if index == star
+                else self.item(value, self.constant(place, anchor), tree, frame)
+                for index, place in enumerate(places)
+            ]
         return [self.unknown(anchor, "what is unpacked is not known") for _ in range(count)]
 
     # Calls and functions.
@@ -402,6 +408,9 @@ class Expressions(Core):
             found = self.heap.get((receiver.identity, name))
             if found is None and not (isinstance(receiver, Instance) and self.defines(receiver.cls, name)):
                 return receiver
+        if isinstance(receiver, Constant) and isinstance(receiver.value, str) and name == "format":
+            values = self.sequence("tuple", (*arguments, *keywords.values()), frame.anchor(tree))
+            return self.operation("format", {"values": values}, frame.anchor(tree), frame)
         known = self.container_method(receiver, name, arguments, tree, frame)
         if known is not None:
             return known

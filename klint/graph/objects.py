@@ -226,6 +226,9 @@ class Objects(Core):
             found = self.find(value if isinstance(value, Class) else value.cls, name)
             if found is not None:
                 return self._bound(found, value, tree, frame)
+            for base in self.lineage(value if isinstance(value, Class) else value.cls):
+                if isinstance(base, Reference) and self.library.function(f"{base.name}.{name}") is not None:
+                    return self.reference(f"{base.name}.{name}", anchor)
         if isinstance(value, ModuleObject):
             member = self.library.member(value.name, name)
             if member is not None:

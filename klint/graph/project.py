@@ -14,6 +14,9 @@ from pathlib import Path
 
 from klint.source.python import SourceError, SourceUnit, parse_source, read_source
 
+KEPT = 400
+"""How many parsed modules are kept at hand."""
+
 LARGEST = 1_000_000
 """Files of more bytes are not followed into."""
 
@@ -66,6 +69,8 @@ class Project:
     def _unit(self, path: str) -> SourceUnit | None:
         path = os.path.normpath(path)
         if path not in self._units:
+            if len(self._units) >= KEPT:
+                self._units.clear()
             self._units[path] = None
             if os.path.getsize(path) <= LARGEST:
                 text = read_source(Path(path), path)

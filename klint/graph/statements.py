@@ -148,7 +148,7 @@ class Statements(Core):
         anchor = frame.anchor(tree)
         value = self.constant(None, anchor) if tree.value is None else self.evaluate(tree.value, frame)
         frame.returns.append((frame.path[frame.base :], value))
-        if isinstance(value, Sequence):
+        if isinstance(value, (Sequence, Dictionary)):
             self.operation("return", {"values": value}, anchor, frame)
         return False
 

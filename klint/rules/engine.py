@@ -19,7 +19,7 @@ from klint.torch_model.comparisons import COMPARING, SHOWING, WRAPPING
 from klint.torch_model.infer import Inference
 from klint.torch_model.library import TORCH
 from klint.torch_model.losses import LOSSES
-from klint.torch_model.sites import ComparisonSite, LossSite
+from klint.torch_model.sites import ComparisonSite, LossSite, Readings
 
 WORLDS = 4
 """How many free conditions are told apart at one site; further ones are joined."""
@@ -81,7 +81,8 @@ class _Engine:
             if operation.name in LOSSES:
                 places.setdefault(id(operation.anchor.tree), []).append(operation)
         for calls in places.values():
-            judged = [self._judge_call(call, calls) for call in calls]
+            readings = Readings(tuple(calls))
+            judged = [self._judge_call(call, readings) for call in calls]
             analysis.sites += 1
             analysis.understood += any(understood for _, understood in judged)
             drafts.extend(_agreed([found for found, _ in judged], calls))
@@ -105,13 +106,11 @@ class _Engine:
 
     # One site in all its worlds.
 
-    def _judge_call(
-        self, call: Operation, evaluations: Iterable[Operation]
-    ) -> tuple[list[tuple[Rule[Any], Draft]], bool]:
+    def _judge_call(self, call: Operation, readings: Readings) -> tuple[list[tuple[Rule[Any], Draft]], bool]:
         understood = True
         worlds: list[list[tuple[Rule[Any], Draft]]] = []
         for inference in self._worlds((call,), call.path):
-            site = LossSite(call, inference, self.consumers, tuple(evaluations))
+            site = LossSite(call, inference, self.consumers, readings)
             understood = understood and site.is_understood
             worlds.append([(rule, draft) for rule in self.loss_rules for draft in rule.check(site)])
         return _in_all(worlds), understood

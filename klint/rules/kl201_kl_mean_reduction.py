@@ -26,7 +26,7 @@ class KlMeanReduction(Rule[LossSite]):
     ## What it does
 
     Finds `F.kl_div` and `nn.KLDivLoss` with `reduction='mean'`, which is also the default. Silent where the value is multiplied by
-    the number of classes again.
+    the number of classes again, in the same function or by a caller.
 
     ## Why it is wrong
 
@@ -97,8 +97,11 @@ class KlMeanReduction(Rule[LossSite]):
 
 def _multiplied_by_classes(site: LossSite) -> bool:
     """Whether the value, as any reading of the call gives it, is multiplied by the number of classes later on."""
-    readings = site.evaluations or (site.call,)
-    return any(_makes_up(replace(site, call=call)) for call in readings)
+    known = site.readings.known
+    if site.inference not in known:
+        calls = site.readings.calls or (site.call,)
+        known[site.inference] = any(_makes_up(replace(site, call=call)) for call in calls)
+    return known[site.inference]
 
 
 def _makes_up(site: LossSite) -> bool:

@@ -126,7 +126,7 @@ def _is_definite(ratio: Count) -> bool:
     if ratio.is_number:
         return True
     up = {power > 0 for _, power in ratio.powers}
-    return up == {True} and abs(ratio.factor) >= 1 or up == {False} and abs(ratio.factor) <= 1
+    return (up == {True} and abs(ratio.factor) >= 1) or (up == {False} and abs(ratio.factor) <= 1)
 
 
 def _weight(facts: Facts) -> Count:

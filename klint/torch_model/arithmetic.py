@@ -219,10 +219,10 @@ def reduce(inference: Inference, node: Operation) -> Facts:
     """A sum or mean over some dims, or over all. A mean divides by the sizes of the dims that it runs over."""
     source = inference.argument(node, "input")
     result = unread(inference, node)
-    node = replace(node, arguments={_AS_IN_NUMPY.get(slot, slot): value for slot, value in node.arguments.items()})
-    if not node.arguments.keys() <= {"input", "dim", "keepdim", "dtype"}:
+    asked = replace(node, arguments={_AS_IN_NUMPY.get(slot, slot): value for slot, value in node.arguments.items()})
+    if not asked.arguments.keys() <= {"input", "dim", "keepdim", "dtype"}:
         return result
-    shape, counted = _reduced(inference, node, source)
+    shape, counted = _reduced(inference, asked, source)
     if shape is not None:
         result = replace(result, shape=shape)
     is_mean = node.name == "mean"
@@ -232,13 +232,14 @@ def reduce(inference: Inference, node: Operation) -> Facts:
         divisor = loss.divisor
         if is_mean:
             divisor = None if divisor is None or counted is None else divisor * counted
-        class_dim = _class_dim_after(inference, node, source)
+        class_dim = _class_dim_after(inference, asked, source)
         loss = replace(loss, divisor=divisor, class_dim=class_dim, reduced=(*loss.reduced, node))
     result = replace(result, loss=loss, terms=terms)
     if source.space is Space.SCORES:
         return replace(result, space=Space.SCORES, made_by=node, confidence=source.confidence)
     if is_mean and source.space is Space.PROBABILITIES:
-        return _mean_of_distributions(inference, node, source, result)
+        mixed = _mean_of_distributions(inference, asked, source, result)
+        return replace(mixed, made_by=node if mixed.is_distribution else None)
     return result
 
 

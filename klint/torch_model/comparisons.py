@@ -29,8 +29,9 @@ COMPARISONS: tuple[OperationSpec, ...] = (
         Transfer.COMPARE,
         f"numpy.isclose(input, other, {_CLOSE})",
         f"numpy.allclose(input, other, {_CLOSE})",
+        pure=False,
     ),
-    _row("numpy_equal", Transfer.COMPARE, "numpy.array_equal(input, other)", "numpy.equal(input, other)"),
+    _row("numpy_equal", Transfer.COMPARE, "numpy.array_equal(input, other)", "numpy.equal(input, other)", pure=False),
     _row("numpy_test", Transfer.COMPARE, *(f"numpy.testing.{name}(input, other)" for name in _NUMPY_TESTS), pure=False),
     _row(
         "unittest",
@@ -39,11 +40,18 @@ COMPARISONS: tuple[OperationSpec, ...] = (
         pure=False,
     ),
     _row("approx", Transfer.KEEP, "pytest.approx(input, rel=None, abs=None, nan_ok=False)", pure=False),
-    _row("round", Transfer.UNKNOWN, "builtins.round(input, ndigits=None)", "torch.round(input)", ".round()"),
+    _row(
+        "round", Transfer.UNKNOWN, "builtins.round(input, ndigits=None)", "torch.round(input)", ".round()", pure=False
+    ),
     _row("numpy", Transfer.KEEP, ".numpy(force=False)", pure=False),
     _row("tolist", Transfer.UNKNOWN, ".tolist()", pure=False),
     _row(
-        "str", Transfer.UNKNOWN, "builtins.str(input)", "builtins.repr(input)", "builtins.format(input, format_spec='')"
+        "str",
+        Transfer.UNKNOWN,
+        "builtins.str(input)",
+        "builtins.repr(input)",
+        "builtins.format(input, format_spec='')",
+        pure=False,
     ),
     _row(
         "log_message",

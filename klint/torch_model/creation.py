@@ -68,7 +68,8 @@ def is_integer(inference: Inference, node: Operation) -> bool | None:
 
 def whole(facts: Facts, node: Node) -> Facts:
     """The same tensor as whole numbers that name classes."""
-    return replace(facts, space=Space.INDICES, dim=None, integer=True, made_by=node, distribution=None, terms=None)
+    numbers = replace(facts, space=Space.INDICES, dim=None, integer=True, made_by=node, distribution=None)
+    return replace(numbers, terms=None, fill=None, mass=None)
 
 
 def created(inference: Inference, node: Operation, slot: str) -> Facts:
@@ -94,6 +95,8 @@ def lists_sizes(inference: Inference, written: Node | None) -> bool:
 def create(inference: Inference, node: Operation) -> Facts:
     """``torch.randn`` makes scores, ``full`` the same number everywhere; of ``rand`` and ``empty`` only the shape is known."""
     space, _, source = OPERATIONS[node.name].detail.partition(" ")
+    if node.name in ("eye", "linspace"):
+        return _counted(inference, node)
     result = like(inference.argument(node, "input"), node) if source == "like" else created(inference, node, "size")
     if is_integer(inference, node) or (source == "new" and inference.argument(node, "input").integer):
         return whole(result, node)
@@ -106,6 +109,13 @@ def create(inference: Inference, node: Operation) -> Facts:
     if node.name == "full" and isinstance(value, Constant) and isinstance(value.value, int):
         return whole(result, node)
     return filled(result, fill, node)
+
+
+def _counted(inference: Inference, node: Operation) -> Facts:
+    """A square matrix of n rows, or n numbers in a row."""
+    count = inference.argument(node, "n" if node.name == "eye" else "steps").count or new_size(node, 0)
+    sizes = (count,) if node.name == "linspace" else (count, inference.argument(node, "m").count or count)
+    return replace(unread(inference, node), shape=Shape(sizes))
 
 
 def filled(facts: Facts, fill: Count | None, node: Node) -> Facts:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, fields, replace
 
 from klint.finding import Confidence
 from klint.graph.nodes import Choice, Constant, Node, Operation, Parameter, Sequence, Unknown
-from klint.torch_model.count import Count
+from klint.torch_model.count import Count, Size
+from klint.torch_model.evidence import Evidence, tested_rank
 from klint.torch_model.facts import NOTHING, Facts, Shape, Space
 from klint.torch_model.names import is_scalar_name, space_of_name
 from klint.torch_model.operations import OPERATIONS
@@ -34,15 +35,23 @@ def reads(*transfers: Transfer) -> Callable[[TransferFunction], TransferFunction
 
 @dataclass(eq=False)
 class Inference:
-    """The reading of a graph in one world: ``choices`` says, by identity, which conditions hold."""
+    """The reading of a graph in one world: ``choices`` says, by identity, which conditions hold.
+
+    ``evidence`` are the ranks that the code shows tensors to have.
+    """
 
     choices: Mapping[int, bool] = field(default_factory=dict)
+    evidence: Mapping[int, tuple[Evidence, ...]] = field(default_factory=dict)
+    _ranks: dict[int, int] = field(default_factory=dict)
     _facts: dict[int, Facts] = field(default_factory=dict)
     _known: dict[int, Node] = field(default_factory=dict)
 
     def assume(self, conditions: Mapping[int, tuple[Node, bool]]) -> None:
         """Take from conditions that hold what they say of values: ``reduction == 'mean'`` makes it so."""
         for node, holds in conditions.values():
+            tested = tested_rank(node) if holds else None
+            if tested is not None:
+                self._ranks.setdefault(*tested)
             if not isinstance(node, Operation):
                 if isinstance(node, Parameter):
                     self._known[node.identity] = Constant(node.anchor, -node.identity, holds)
@@ -88,9 +97,25 @@ class Inference:
             if missing:
                 stack.extend(missing)
             else:
-                self._facts[id(top)] = self._read(resolved)
+                self._facts[id(top)] = self._ranked(self._read(resolved), resolved)
                 stack.pop()
         return self._facts[id(node)]
+
+    def _ranked(self, facts: Facts, node: Node) -> Facts:
+        """The same facts with the rank that the code shows the tensor to have."""
+        if facts.shape is not None or facts.root is None:
+            return facts
+        rank = self._ranks.get(node.identity)
+        said = self.evidence.get(node.identity, ())
+        possible = [one for one in said if all(self.choices.get(c.identity, truth) == truth for c, truth in one.path)]
+        holds = any(all(c.identity in self.choices for c, _ in one.path) for one in possible)
+        ranks = {one.rank for one in possible}
+        if rank is None and holds and len(ranks) == 1:
+            rank = ranks.pop()
+        if rank is None:
+            return facts
+        sizes = (Count.of(Size(facts.root, dim, f"{facts.name}.size({dim})")) for dim in range(rank))
+        return replace(facts, shape=Shape(tuple(sizes)))
 
     def _operands(self, node: Node) -> Iterator[Node]:
         if isinstance(node, Choice):

@@ -28,14 +28,15 @@ def join_tensors(inference: Inference, node: Operation) -> Facts:
     if not parts or dim is None:
         return result
     result = replace(result, shape=_joined_shape(node, dim, [part.shape for part in parts]))
+    known = {part.space for part in parts} - {Space.UNKNOWN}
+    if node.name == "stack" and len(known) == 1 and _are_complements(inference, nodes, next(iter(known))):
+        return replace(result, space=_LOGS[known.pop()], dim=dim, made_by=node)
     if len({part.space for part in parts}) != 1:
         return result
     first = parts[0]
     if first.space in (Space.SCORES, Space.INDICES):
         confidence = weakest(parts)
         return replace(result, space=first.space, made_by=node, confidence=confidence, integer=first.integer)
-    if node.name == "stack" and len(parts) == 2 and _are_complements(inference, nodes, first.space):
-        return replace(result, space=_LOGS[first.space], dim=dim, made_by=node)
     moved = _dim_after(node, dim, parts) if first.is_distribution else None
     if moved is None:
         return result
@@ -68,29 +69,32 @@ def _joined_shape(node: Operation, dim: int, shapes: list[Shape | None]) -> Shap
 
 def _are_complements(inference: Inference, nodes: tuple[Node, ...], space: Space) -> bool:
     """Whether two tensors are s and 1 - s, or logsigmoid(x) and logsigmoid(-x)."""
-    if space not in _LOGS:
+    if space not in _LOGS or len(nodes) != 2:
         return False
     left, right = (inference.resolve(node) for node in nodes)
-    if space is Space.LOG_ELEMENTWISE:
-        left, right = (_operand(inference, node, "logsigmoid") for node in (left, right))
-    return _complements(inference, left, right) or _complements(inference, right, left)
-
-
-def _operand(inference: Inference, node: Node, name: str) -> Node:
-    is_call = isinstance(node, Operation) and node.name == name
-    return inference.resolve(node.arguments["input"]) if is_call and isinstance(node, Operation) else node
-
-
-def _complements(inference: Inference, one: Node, other: Node) -> bool:
-    """Whether ``other`` is ``-one`` or ``1 - one``."""
-    if not isinstance(other, Operation) or other.name not in ("neg", "sub"):
+    if space is Space.ELEMENTWISE:
+        return _is_rest(inference, left, right) or _is_rest(inference, right, left)
+    if not (isinstance(left, Operation) and isinstance(right, Operation) and left.name == right.name == "logsigmoid"):
         return False
-    start = inference.value(other, "input")
-    if other.name == "neg":
-        return start is not None and start.identity == one.identity
-    taken = inference.value(other, "other")
+    left, right = (inference.resolve(node.arguments["input"]) for node in (left, right))
+    return _is_negative(inference, left, right) or _is_negative(inference, right, left)
+
+
+def _is_rest(inference: Inference, one: Node, other: Node) -> bool:
+    """Whether ``other`` is ``1 - one``."""
+    if not isinstance(other, Operation) or other.name != "sub" or other.arguments.keys() != {"input", "other"}:
+        return False
+    start, taken = inference.value(other, "input"), inference.value(other, "other")
     is_one = isinstance(start, Constant) and start.value == 1
     return is_one and taken is not None and taken.identity == one.identity
+
+
+def _is_negative(inference: Inference, one: Node, other: Node) -> bool:
+    """Whether ``other`` is ``-one``."""
+    if not isinstance(other, Operation) or other.name != "neg":
+        return False
+    taken = inference.value(other, "input")
+    return taken is not None and taken.identity == one.identity
 
 
 def _dim_after(node: Operation, dim: int, parts: list[Facts]) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from klint.graph.nodes import Operation
+from klint.graph.nodes import Node, Operation
 from klint.torch_model.count import ONE, Count
 from klint.torch_model.creation import lists_sizes, new_size
 from klint.torch_model.facts import NOTHING, Facts, Shape, Space

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from klint.finding import Confidence
@@ -40,18 +40,25 @@ class Slot:
         return self.facts.made_by if isinstance(self.facts.made_by, Operation) else None
 
 
+@dataclass(eq=False)
+class Readings:
+    """All readings of one loss call: on its own, where nothing is known of the callers, and once for each of them.
+
+    ``known`` keeps, by world, what a rule found out of all of them together.
+    """
+
+    calls: tuple[Operation, ...] = ()
+    known: dict[Inference, bool] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class LossSite:
-    """One loss call in one world.
-
-    ``evaluations`` are all readings of the call: on its own, where nothing is known of the callers of the function that it
-    stands in, and once for each caller.
-    """
+    """One loss call in one world; ``readings`` are those of the same call in the source."""
 
     call: Operation
     inference: Inference
     consumers: Consumers
-    evaluations: tuple[Operation, ...] = ()
+    readings: Readings = field(default_factory=Readings)
 
     @property
     def loss(self) -> str:

@@ -122,6 +122,16 @@ def _is_device(argument: Node) -> bool:
     return any(word in argument.anchor.text.lower() for word in ("device", "cuda", "gpu", "rank"))
 
 
+@reads(T.PARAMETER)
+def parameter(inference: Inference, node: Operation) -> Facts:
+    """A tensor that is learnt: scores stay scores, what else it began as does not last."""
+    source = inference.argument(node, "input")
+    result = like(source, node)
+    if source.space is not Space.SCORES:
+        return result
+    return replace(result, space=Space.SCORES, made_by=node, confidence=source.confidence)
+
+
 @reads(T.CLAMP)
 def clamp(inference: Inference, node: Operation) -> Facts:
     """The same meaning up to a bound, but no longer the same numbers."""

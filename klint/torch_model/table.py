@@ -55,6 +55,7 @@ class Transfer(Enum):
     EINSUM = "einsum"
     COPY = "copy"
     DIAGONAL = "diagonal"
+    PARAMETER = "parameter"  # a tensor that is learnt
     BERNOULLI = "bernoulli"  # zeros and ones
     ENTROPY = "entropy"
     LIKE_FIRST = "like first"  # einops.rearrange and the like: the meaning stays, over dims that are not followed

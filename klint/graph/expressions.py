@@ -297,6 +297,8 @@ class Expressions(Core):
         elif isinstance(value, Items) and star is None:
             return [self.any_item(value.item, frame) for _ in range(count)]
         elif not isinstance(value, (*OBJECTS, Dictionary, Constant, Items)):
+            if star is None:
+                self.operation("unpack", {"input": value, "count": self.constant(count, anchor)}, anchor, frame)
             places = [index if star is None or index < star else index - count for index in range(count)]
             return [
                 self.unknown(anchor, "how many items it takes is not known")

@@ -161,7 +161,8 @@ class Statements(Core):
     _Continue = _Break
 
     def _Assert(self, tree: ast.Assert, frame: Frame) -> None:
-        self.evaluate(tree.test, frame)
+        test = self.evaluate(tree.test, frame)
+        self.operation("assert", {"input": test}, frame.anchor(tree), frame)
 
     def _If(self, tree: ast.If, frame: Frame) -> bool:
         if _is_type_checking(tree.test):
@@ -268,6 +269,7 @@ class Statements(Core):
     def _Try(self, tree: ast.Try, frame: Frame) -> bool:
         before = self.enter(frame.scope)
         path = frame.path
+        frame.path = (*path, (self.unknown(frame.anchor(tree), "whether it raises is not known"), False))
         reached = self.run(tree.body, frame) and self.run(tree.orelse, frame)
         ended = self.leave(frame.scope, before)
         result = ended if reached else None

@@ -16,6 +16,7 @@ from klint.graph.project import Project
 from klint.rules.base import Diagnosis, Draft, Rule
 from klint.source.python import SourceUnit
 from klint.torch_model.comparisons import COMPARING, SHOWING, WRAPPING
+from klint.torch_model.evidence import evidence, tested_rank
 from klint.torch_model.infer import Inference
 from klint.torch_model.library import TORCH
 from klint.torch_model.losses import LOSSES
@@ -71,6 +72,7 @@ class _Engine:
         self.loss_rules = [rule for rule in rules if rule.site is LossSite]
         self.comparison_rules = [rule for rule in rules if rule.site is ComparisonSite]
         self.inferences: dict[tuple[tuple[int, bool], ...], Inference] = {}
+        self.evidence = evidence(graph.operations)
         self.consumers = _consumers(graph.operations)
 
     def run(self) -> Analysis:
@@ -133,8 +135,16 @@ class _Engine:
         fixed: dict[int, tuple[Node, bool]] = {}
         composite: list[tuple[Node, bool]] = []
         on_path = {condition.identity for condition, _ in path}
+        shown = {
+            condition.identity
+            for identity in identities & self.evidence.keys()
+            for said in self.evidence[identity]
+            for condition, _ in said.path
+        }
+        identities |= shown
         for condition, holds in path:
             subjects = {operand.identity for operand in condition.operands()}
+            subjects |= set((tested_rank(condition) or ())[:1])
             if isinstance(condition, Choice):
                 behind, _ = _conditions((condition,))
                 if behind.keys() & (conditions.keys() | on_path):
@@ -154,7 +164,7 @@ class _Engine:
         key = tuple(sorted((identity, holds) for identity, (_, holds) in world.items()))
         inference = self.inferences.get(key)
         if inference is None:
-            inference = self.inferences[key] = Inference(dict(key))
+            inference = self.inferences[key] = Inference(dict(key), self.evidence)
             inference.assume(world)
         return inference
 

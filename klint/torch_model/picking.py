@@ -155,6 +155,14 @@ def _sliced(inference: Inference, key: Operation, size: Count | None, node: Oper
 _SAME_RANK = frozenset("index_select narrow flip roll repeat_interleave".split())
 
 
+@reads(T.ROW)
+def row(inference: Inference, node: Operation) -> Facts:
+    """Any item along the first dim, as a loop over a tensor sees it."""
+    source = inference.argument(node, "input")
+    full = Operation(node.anchor, -1, "slice", {})
+    return _taken(inference, node, source, [0, *[full] * ((source.rank or 1) - 1)])
+
+
 @reads(T.SELECT)
 def select(inference: Inference, node: Operation) -> Facts:
     """Numbers picked out: scores stay scores, distributions stay whole where their own dim is left alone."""

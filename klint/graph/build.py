@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from klint.graph.calls import Calls, defaults, qualified_name
 from klint.graph.containers import Containers
@@ -12,7 +14,7 @@ from klint.graph.library import Library
 from klint.graph.nodes import Class, Function, Identities, Instance, ModuleObject, Operation, Parameter
 from klint.graph.objects import Objects
 from klint.graph.project import Project
-from klint.graph.relevance import relevant_definitions
+from klint.graph.relevance import bound_names, names_in, relevant_definitions
 from klint.graph.scope import Frame, Scope
 from klint.graph.statements import Statements
 from klint.source.python import SourceUnit
@@ -47,10 +49,22 @@ class Builder(Expressions, Statements, Calls, Objects, Containers):
                 self._methods(self.classes.pop(0), relevant)
                 continue
             function = self.pending.pop(0)
-            nested = function.scope.parent is not None and not function.scope.is_class
-            if function.definition in relevant and not (nested and function.definition in self.followed):
+            if function.definition in relevant and not self._is_settled_by_its_calls(function):
                 self.budgeted(function)
         return Graph(tuple(self.trace), tuple(self.objects), self.identities)
+
+    def _is_settled_by_its_calls(self, function: Function) -> bool:
+        """Whether a function was followed where it is called, and would now be seen with names that were bound anew since."""
+        if function.definition not in self.followed:
+            return False
+        nested = function.scope.parent is not None and not function.scope.is_class
+        return nested or not self._rebound.isdisjoint(names_in(function.definition))
+
+    @cached_property
+    def _rebound(self) -> frozenset[str]:
+        """The names that the module binds more than once, outside of functions or as their globals."""
+        bound = Counter(bound_names(self.unit.tree))
+        return frozenset(name for name, times in bound.items() if times > 1)
 
     def budgeted(self, function: Function) -> None:
         """Walk a function with a step budget of its own."""

@@ -248,7 +248,6 @@ class Calls(Core):
                 return self.unknown(anchor, f"a decorator may change what {function.name} returns")
             receiver = () if function.bound is None else (function.bound,)
             return self.call(wrapped, (*receiver, *arguments), keywords, tree, frame, is_open)
-        self.followed.add(function.definition)
         if function.definition in self.active or frame.depth >= CALLS:
             return self.unknown(anchor, f"{function.name} is recursive, or called too many calls deep")
         if is_open:
@@ -272,7 +271,10 @@ class Calls(Core):
         result = self.walk(function, inner)
         spent = self.steps > self.limit
         self.limit = limit
-        return self.unknown(anchor, f"{function.name} is too large to be followed") if spent else result
+        if spent:
+            return self.unknown(anchor, f"{function.name} is too large to be followed")
+        self.followed.add(function.definition)
+        return result
 
     def walk(self, function: Function, frame: Frame) -> Node:
         """Walk a function's body in a frame whose parameters are bound; what it returns."""

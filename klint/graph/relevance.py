@@ -20,7 +20,7 @@ def relevant_definitions(tree: ast.Module, wanted: frozenset[str]) -> frozenset[
     functions: list[tuple[Definition, frozenset[str], str | None]] = []
     assignments: list[tuple[frozenset[str], frozenset[str]]] = []
     for definition, owner in _definitions(tree):
-        functions.append((definition, _names(definition), owner))
+        functions.append((definition, names_in(definition), owner))
         assignments.extend(_assignments(definition, attributes_only=True))
     for statement in tree.body:
         if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -58,7 +58,7 @@ def _definitions(tree: ast.AST, owner: str | None = None) -> Iterator[tuple[Defi
             yield from _definitions(node, owner)
 
 
-def _names(tree: ast.AST) -> frozenset[str]:
+def names_in(tree: ast.AST) -> frozenset[str]:
     """Every identifier that a tree mentions, in strings too (``getattr(F, "kl_div")``)."""
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -89,4 +89,19 @@ def _assignments(tree: ast.AST, attributes_only: bool) -> Iterator[tuple[frozens
                 if isinstance(part, ast.Attribute) or (isinstance(part, ast.Name) and not attributes_only)
             }
             if names:
-                yield frozenset(names), _names(node.value)
+                yield frozenset(names), names_in(node.value)
+
+
+def bound_names(tree: ast.Module) -> Iterator[str]:
+    """Each name that a module's body binds, as often as it does; names that a function binds as globals count too."""
+    queue: list[ast.AST] = list(tree.body)
+    while queue:
+        node = queue.pop()
+        if isinstance(node, ast.Global):
+            yield from node.names
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            queue.extend(inner for inner in ast.walk(node) if isinstance(inner, ast.Global))
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif not isinstance(node, (ast.ClassDef, ast.Lambda)):
+            queue.extend(ast.iter_child_nodes(node))

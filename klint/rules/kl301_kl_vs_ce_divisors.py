@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from klint.finding import Severity
-from klint.graph.nodes import Operation
+from klint.graph.nodes import Constant, Node, Operation
 from klint.rules.base import Draft, Rule
 from klint.rules.claims import Divisor, Effect
 from klint.rules.rewrite import kl_claim, per_row, with_arguments
@@ -74,6 +74,8 @@ class KlVsCeDivisors(Rule[ComparisonSite]):
         ratio = _ratio(kl, other)
         if ratio is None or ratio == ONE or kl.loss is None or not _is_definite(ratio):
             return
+        if any(_is_weight(site, node) for operation in kl.loss.reduced for node in operation.operands()):
+            return
         call = kl.loss.call
         loss_site = LossSite(call, site.inference, {})
         divisor, rows = ONE / _weight(kl), ONE / _weight(other)
@@ -119,6 +121,20 @@ def _ratio(left: Facts, right: Facts) -> Count | None:
         return None
     ratios = {first[key] / second[key] for key in first}
     return ratios.pop() if len(ratios) == 1 else None
+
+
+def _is_weight(site: ComparisonSite, node: Node) -> bool:
+    """Whether a factor is a plain number that is written out, and so how much a term is meant to weigh, and no size."""
+    node = site.inference.resolve(node)
+    count = site.inference.facts(node).count
+    if isinstance(node, Constant):
+        return isinstance(node.value, float)
+    if not isinstance(node, Operation) or count is None or not count.is_number or node.name in _SIZES:
+        return False
+    return all(_is_weight(site, operand) or isinstance(operand, Constant) for operand in node.operands())
+
+
+_SIZES = ("getitem", "length", "numel", "shape")
 
 
 def _is_definite(ratio: Count) -> bool:

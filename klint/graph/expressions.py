@@ -6,10 +6,12 @@ import ast
 import builtins
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from klint.graph.containers import UNROLLED
 from klint.graph.core import DEPTH, OBJECTS, Core
+from klint.graph.library import Signature
 from klint.graph.nodes import (
     Choice,
     Class,
@@ -94,7 +96,10 @@ class Expressions(Core):
     def _Name(self, tree: ast.Name, frame: Frame) -> Node:
         value = frame.elsewhere.get(tree.id, frame.scope).lookup(tree.id)
         if value is not None:
-            return self.resolve(value)
+            value = self.resolve(value)
+            if isinstance(value, Constant):  # it is known by the name under which it is used
+                return replace(value, anchor=frame.anchor(tree))
+            return value
         if tree.id in _BUILTINS:
             return self.reference(f"builtins.{tree.id}", frame.anchor(tree))
         identity = self.identities.of("name", tree.id)
@@ -369,21 +374,37 @@ class Expressions(Core):
         if name.endswith("_") and not name.endswith("__") and self.is_tensor(receiver):
             changed = self.unknown(frame.anchor(tree), "it is changed in place")
             self.rebind(receiver, changed if signature is None else result, frame)
-            self._spoil_views(receiver, result, changed, frame)
+            self._change_views(receiver, result, signature, tree, frame)
         return result
 
-    def _spoil_views(self, receiver: Node, result: Node, changed: Node, frame: Frame) -> None:
-        """After an operation in place nothing is known of the tensors that share the storage."""
-        storage = self._storage(receiver)
-        for name, value in frame.scope.names.items():
-            if value is not result and self.is_tensor(value) and self._storage(value) == storage:
-                frame.scope.names[name] = changed
+    def _change_views(
+        self, receiver: Node, result: Node, signature: Signature | None, tree: ast.Call, frame: Frame
+    ) -> None:
+        """After an operation in place: what becomes of other tensors that share the receiver's storage.
 
-    def _storage(self, value: Node) -> int:
-        """The identity of the tensor whose numbers a view shows."""
+        An operation on each number (``log_``) that goes through a view of all numbers changes the others alike; of any
+        other nothing is known afterwards.
+        """
+        storage, whole = self._storage(receiver)
+        for name, value in frame.scope.names.items():
+            if value is result or not self.is_tensor(value):
+                continue
+            shared, all_of_it = self._storage(value)
+            if shared is not storage:
+                continue
+            if whole and all_of_it and signature is not None and signature.slots == ("input",):
+                changed: Node = self.apply(signature, (value,), {}, frame.anchor(tree), frame)
+            else:
+                changed = self.unknown(frame.anchor(tree), "it is changed in place")
+            frame.scope.names[name] = changed
+
+    def _storage(self, value: Node) -> tuple[Node, bool]:
+        """The tensor whose numbers a view shows, and whether it shows all of them."""
+        whole = True
         while isinstance(value, Operation) and value.name in self.library.views and "input" in value.arguments:
+            whole = whole and (value.name in self.library.whole_views or _takes_all(value))
             value = value.arguments["input"]
-        return value.identity
+        return value, whole
 
     def rebind(self, old: Node, new: Node, frame: Frame) -> None:
         """After an operation in place every name and attribute that holds the object holds its new value."""
@@ -504,6 +525,17 @@ class Expressions(Core):
 _SELF_RETURNING = frozenset(
     "to cuda cpu eval train half float double bfloat16 requires_grad_ apply compile type".split()
 )
+
+
+def _takes_all(item: Operation) -> bool:
+    """Whether an item is ``x[:]`` or ``x[...]``."""
+    index = item.arguments.get("index")
+    keys = index.items if isinstance(index, Sequence) else (index,)
+    return all(
+        (isinstance(key, Operation) and key.name == "slice" and not key.arguments)
+        or (isinstance(key, Constant) and key.value in (None, ...) and not isinstance(key.value, int))
+        for key in keys
+    )
 
 
 def _literal_slice(index: Node) -> slice | None:

@@ -43,6 +43,10 @@ class Library(Protocol):
     def views(self) -> frozenset[str]:
         """The operations whose result may share the storage of their input."""
 
+    @property
+    def whole_views(self) -> frozenset[str]:
+        """Those of them that show all numbers of their input."""
+
     def passes(self, name: str) -> bool:
         """Whether a function hands its first argument through, as far as what it computes goes (``torch.compile``)."""
 

@@ -11,8 +11,11 @@ from klint.torch_model.operations import ROWS, split_callable
 from klint.torch_model.table import Transfer
 
 _VIEWS = frozenset(
-    row.name for row in ROWS if row.transfer in (Transfer.KEEP, Transfer.VIEW, Transfer.INDEX, Transfer.SPLIT)
+    row.name
+    for row in ROWS
+    if row.transfer in (Transfer.KEEP, Transfer.VIEW, Transfer.INDEX, Transfer.SPLIT) and row.name != "clone"
 )
+_WHOLE_VIEWS = frozenset("detach data identity view reshape unsqueeze squeeze transpose t permute".split())
 
 _PASSES = frozenset(
     """
@@ -67,6 +70,11 @@ class TorchLibrary:
     def views(self) -> frozenset[str]:
         """The operations whose result may share the storage of their input."""
         return _VIEWS
+
+    @property
+    def whole_views(self) -> frozenset[str]:
+        """Those that show all numbers of their input."""
+        return _WHOLE_VIEWS
 
     def passes(self, name: str) -> bool:
         """Whether a function hands its first argument through."""

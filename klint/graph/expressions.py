@@ -231,6 +231,8 @@ class Expressions(Core):
 
     def _IfExp(self, tree: ast.IfExp, frame: Frame) -> Node:
         condition, positive = self.truth(self.evaluate(tree.test, frame))
+        if isinstance(condition, Constant):  # the other alternative is never computed
+            return self.evaluate(tree.body if bool(condition.value) == positive else tree.orelse, frame)
         path = frame.path
         frame.path = (*path, (condition, positive))
         then = self.evaluate(tree.body, frame)

@@ -210,7 +210,7 @@ def _rests_on_parameter(call: Operation) -> bool:
 
 
 def _consumers(operations: Iterable[Operation]) -> dict[int, list[Node]]:
-    """The nodes that use a node, by its ``id``: operations, and the choices and containers that operations are given."""
+    """The nodes that use a node, by its identity: operations, and the choices and containers that operations are given."""
     consumers: dict[int, list[Node]] = {}
     seen: set[int] = set()
     queue: list[Node] = list(operations)
@@ -220,7 +220,7 @@ def _consumers(operations: Iterable[Operation]) -> dict[int, list[Node]]:
             condition = node.condition if isinstance(node, Choice) else None
             for operand in node.operands():
                 if operand is not condition:
-                    consumers.setdefault(id(operand), []).append(node)
+                    consumers.setdefault(operand.identity, []).append(node)
                 queue.append(operand)
     return consumers
 

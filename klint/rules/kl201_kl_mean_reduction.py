@@ -96,12 +96,25 @@ class KlMeanReduction(Rule[LossSite]):
 
 
 def _multiplied_by_classes(site: LossSite) -> bool:
-    """Whether the value, as any reading of the call gives it, is multiplied by the number of classes later on."""
+    """Whether the value is multiplied by the number of classes later on, here or by a caller further up."""
+    own = _chain(site.call)
+    for call in site.readings.calls or (site.call,):
+        if _chain(call)[: len(own)] == own and _known_to_make_up(site, call):
+            return True
+    return False
+
+
+def _chain(call: Operation) -> list[ast.AST]:
+    """The calls that lead to a reading of the site, the nearest first."""
+    return [caller.tree for caller in call.callers]
+
+
+def _known_to_make_up(site: LossSite, call: Operation) -> bool:
     known = site.readings.known
-    if site.inference not in known:
-        calls = site.readings.calls or (site.call,)
-        known[site.inference] = any(_makes_up(replace(site, call=call)) for call in calls)
-    return known[site.inference]
+    key = (site.inference, id(call))
+    if key not in known:
+        known[key] = _makes_up(replace(site, call=call))
+    return known[key]
 
 
 def _makes_up(site: LossSite) -> bool:

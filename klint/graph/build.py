@@ -40,7 +40,7 @@ class Builder(Expressions, Statements, Calls, Objects, Containers):
         """Walk over the module's body, then over each function and method as if nothing were known of its callers."""
         scope = Scope(self.unit)
         relevant = relevant_definitions(self.unit.tree, self.library.wanted | self.wanted)
-        frame = Frame(scope)
+        frame = Frame(scope, runs=True)
         for statement in self.unit.tree.body:
             self.steps = 0
             self.run([statement], frame)

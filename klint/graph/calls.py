@@ -263,6 +263,7 @@ class Calls(Core):
             receiver=function.bound,
             function=qualified_name(function),
             depth=frame.depth + 1,
+            runs=frame.runs,
         )
         receiver = () if function.bound is None else (function.bound,)
         limit = self.limit

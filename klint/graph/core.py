@@ -290,6 +290,7 @@ class Core:
             frame.path,
             frame.callers,
             frame.function,
+            frame.runs,
         )
         self.trace.append(node)
         return node

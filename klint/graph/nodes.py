@@ -74,7 +74,7 @@ class Operation(Node):
     ``arguments`` are bound to the operation's slots. ``open`` says that more arguments may have been passed than could be
     read (``**options``), so that an absent slot does not prove its default. ``constructor`` is where the module was made
     whose call this is (``nn.KLDivLoss(...)``); ``path`` holds the conditions under which the call is reached and ``callers`` the
-    calls that lead here from outside the function, the nearest first.
+    calls that lead here from outside the function, the nearest first. ``runs`` says that the module's body itself leads here, so that these callers are all there is to know.
     """
 
     name: str
@@ -84,6 +84,7 @@ class Operation(Node):
     path: tuple[tuple[Node, bool], ...] = ()
     callers: tuple[Anchor, ...] = ()
     function: str = ""
+    runs: bool = False
 
     def operands(self) -> Iterator[Node]:
         return iter(self.arguments.values())

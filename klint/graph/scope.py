@@ -66,6 +66,7 @@ class Frame:
     elsewhere: dict[str, Scope] = field(default_factory=dict)
     yields: list[Node] = field(default_factory=list)
     loops: int = 0
+    runs: bool = False
 
     def anchor(self, tree: ast.AST) -> Anchor:
         """The place of a tree node of this body."""

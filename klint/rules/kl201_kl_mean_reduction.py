@@ -96,17 +96,12 @@ class KlMeanReduction(Rule[LossSite]):
 
 
 def _multiplied_by_classes(site: LossSite) -> bool:
-    """Whether the value is multiplied by the number of classes later on, here or by a caller further up."""
-    own = _chain(site.call)
-    for call in site.readings.calls or (site.call,):
-        if _chain(call)[: len(own)] == own and _known_to_make_up(site, call):
-            return True
-    return False
+    """Whether the value is multiplied by the number of classes later on.
 
-
-def _chain(call: Operation) -> list[ast.AST]:
-    """The calls that lead to a reading of the site, the nearest first."""
-    return [caller.tree for caller in call.callers]
+    Where it is not known who calls the function that a reading starts from, any other reading that does speaks for it.
+    """
+    calls = (site.call,) if site.call.runs else site.readings.calls or (site.call,)
+    return any(_known_to_make_up(site, call) for call in calls)
 
 
 def _known_to_make_up(site: LossSite, call: Operation) -> bool:

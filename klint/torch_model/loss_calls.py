@@ -113,11 +113,30 @@ def _cross_entropy(inference: Inference, call: Operation, reduction: str, result
     terms = None
     smoothing = inference.value(call, "label_smoothing")
     smoothed = smoothing is not None and not (isinstance(smoothing, Constant) and not smoothing.value)
+    source, target, place = _before_transpose(inference, call, class_dim if class_dim is not None else 1)
     p = distribution_of(target)
     if soft and not weighted and not smoothed and not call.open and p is not None and source.values is not None:
-        dim = shaped.dim_from_right(class_dim if class_dim is not None else 1)
+        dim = (source if source.shape is not None else target).dim_from_right(place)
         q = Distribution(source.values, dim)
         if source.space is Space.LOG_PROBABILITIES and source.same_dim(source.dim, dim) and source.distribution:
             q = source.distribution
         terms = scaled_terms((Term(p, q, MINUS),), None if divisor is None else ONE / divisor)
     return replace(result, shape=shape, loss=Loss(call, divisor), terms=terms)
+
+
+def _before_transpose(inference: Inference, call: Operation, class_dim: int) -> tuple[Facts, Facts, int]:
+    """Input, target and class dim before both were transposed alike (``x.transpose(1, 2)``): the sum is the same."""
+    nodes = [inference.value(call, slot) for slot in ("input", "target")]
+    facts = (inference.argument(call, "input"), inference.argument(call, "target"), class_dim)
+    if not all(isinstance(node, Operation) and node.name == "transpose" for node in nodes):
+        return facts
+    first, second = (node for node in nodes if isinstance(node, Operation))
+    before = (inference.argument(first, "input"), inference.argument(second, "input"))
+    swaps = []
+    for node, inner in zip((first, second), before, strict=True):
+        dims = [inference.integer(node, slot) for slot in ("dim0", "dim1")]
+        swaps.append({inner.shape.dim(dim) for dim in dims if dim is not None} if inner.shape is not None else set())
+    if swaps[0] != swaps[1] or len(swaps[0]) != 2 or before[0].rank != before[1].rank:
+        return facts
+    other = next((dim for dim in swaps[0] if dim != class_dim), None) if class_dim in swaps[0] else class_dim
+    return facts if other is None else (*before, other)

@@ -210,7 +210,7 @@ def _rests_on_parameter(call: Operation) -> bool:
 
 
 def _consumers(operations: Iterable[Operation]) -> dict[int, list[Node]]:
-    """The nodes that use a node, by its identity: operations, and the choices and containers that operations are given."""
+    """The nodes that use a node, by its ``id``: operations, and the choices and containers that operations are given."""
     consumers: dict[int, list[Node]] = {}
     seen: set[int] = set()
     queue: list[Node] = list(operations)
@@ -220,9 +220,23 @@ def _consumers(operations: Iterable[Operation]) -> dict[int, list[Node]]:
             condition = node.condition if isinstance(node, Choice) else None
             for operand in node.operands():
                 if operand is not condition:
-                    consumers.setdefault(operand.identity, []).append(node)
+                    consumers.setdefault(id(operand), []).append(node)
                 queue.append(operand)
+    _share_between_branches(consumers, queue)
     return consumers
+
+
+def _share_between_branches(consumers: dict[int, list[Node]], nodes: Iterable[Node]) -> None:
+    """Let equal loss calls of different branches share their uses: of both the graph keeps one as what comes after."""
+    equal: dict[int, list[Operation]] = {}
+    for node in nodes:
+        if isinstance(node, Operation) and node.name in LOSSES:
+            equal.setdefault(node.identity, []).append(node)
+    for calls in equal.values():
+        for call in calls:
+            if id(call) not in consumers:
+                others = [other for other in calls if other.path != call.path and id(other) in consumers]
+                consumers[id(call)] = [use for other in others for use in consumers[id(other)]]
 
 
 def _bare(node: Node) -> Node:

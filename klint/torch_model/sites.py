@@ -15,7 +15,7 @@ from klint.torch_model.infer import Inference, short
 from klint.torch_model.loss_calls import reduction_of, truth_of
 
 Consumers = Mapping[int, list[Node]]
-"""The nodes that use a node, by the node's identity: operations, and the choices and containers that they are given."""
+"""The nodes that use a node, by the node's ``id``: operations, and the choices and containers that they are given."""
 
 _USES = 1_000
 """How many uses of a value are followed."""
@@ -175,14 +175,14 @@ class LossSite:
 
     def uses(self) -> Iterator[Operation]:
         """The operations that use the value, directly or through others, nearest first."""
-        queue: list[Node] = [*self.consumers.get(self.call.identity, ())]
+        queue: list[Node] = [*self.consumers.get(id(self.call), ())]
         seen: set[int] = set()
         for node in queue:
             if id(node) not in seen and len(seen) < _USES:
                 seen.add(id(node))
                 if isinstance(node, Operation):
                     yield node
-                queue.extend(self.consumers.get(node.identity, ()))
+                queue.extend(self.consumers.get(id(node), ()))
 
 
 @dataclass(frozen=True)

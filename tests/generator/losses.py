@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.generator.forms import Operation, hold, through
+from tests.generator.forms import Operation, through
 from tests.generator.operands import (
     INPUTS,
     LAYOUTS,
@@ -22,6 +22,7 @@ from tests.generator.operands import (
     softmax,
     template,
 )
+from tests.generator.places import hold
 from tests.generator.writer import Writer, atom, is_name
 
 BATCHES, POSITIONS, CLASSES = (2, 3), (2, 3), (5, 7, 11)
@@ -97,7 +98,20 @@ def divergence(w: Writer, log_target: bool) -> tuple[Operation, str]:
     options = [option for option in (text, log) if option]
     w.random.shuffle(options)
     spelled = {name: form for name, form in CALLS.items() if "position" not in name or reduction in text}
-    return w.pick(spelled)(w, options, reduction, log), reduction
+    loss = w.pick(spelled)(w, options, reduction, log)
+    if w.is_free(loss("a", "b")):
+        w.shared.append((w.site, loss, reduction))
+    return loss, reduction
+
+
+def _shared(w: Writer) -> tuple[Operation, str] | None:
+    """The loss of an earlier site, so that what is wrong at one may be right at the other."""
+    if not w.shared or w.chance(0.7):
+        return None
+    site, loss, reduction = w.choose(*w.shared)
+    w.join(site)
+    w.note("a loss that sites share")
+    return loss, reduction
 
 
 def _listed(options: list[str], first: str = ", ") -> str:
@@ -273,7 +287,7 @@ def plain_site(w: Writer) -> None:
     if student.handed:
         w.note("a parameter as input")
     q = replace(student, text=w.name(student.text))
-    loss, reduction = divergence(w, logs)
+    loss, reduction = _shared(w) or divergence(w, logs)
     value = through(w, loss, q.text, teacher.text)
     w.pick(USES, [3, 2, 2, 2, 1, 1, 2])(w, made_of(w, value, reduction, q), reduction)
     if is_name(student.text) and student.text not in (w.parameters or ()) and w.chance(0.2):

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
 
-from tests.generator.forms import Operation, hold, through
+from tests.generator.forms import Operation, through
+from tests.generator.places import hold
 from tests.generator.writer import Writer, atom
 
 Shape = tuple[int, ...]

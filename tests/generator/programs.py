@@ -13,12 +13,21 @@ from tests.generator.writer import Writer, indent
 
 @dataclass(frozen=True)
 class Program:
-    """A program in text. ``drivers`` are calls that its callers make, each in a run of its own; without any it runs by itself."""
+    """A program in text.
 
-    seed: int
+    ``drivers`` are calls that its callers make, each in a run of its own; without any it runs by itself. ``rows`` holds, for each row, the
+    features of the loss site that it was written for.
+    """
+
     source: str
-    drivers: tuple[str, ...]
-    features: frozenset[str]
+    seed: int = 0
+    drivers: tuple[str, ...] = ()
+    rows: tuple[frozenset[str], ...] = ()
+
+    @property
+    def features(self) -> frozenset[str]:
+        """The names of all forms and operations in the program."""
+        return frozenset().union(*self.rows)
 
 
 def generate(seed: int) -> Program:
@@ -26,7 +35,9 @@ def generate(seed: int) -> Program:
     w = Writer(Random(seed))
     contexts = {name: context for name, context in CONTEXTS.items() if name != "module" or not w.imports_in_functions}
     drivers = w.pick(contexts)(w)
-    return Program(seed, w.source(), drivers, frozenset(w.features))
+    lines = w.lines()
+    rows = tuple(frozenset({*w.features[0], *w.features[getattr(line, "site", 0)]}) for line in lines)
+    return Program("\n".join(lines) + "\n", seed, drivers, rows)
 
 
 # Where the code stands.
@@ -100,8 +111,7 @@ def _called(w: Writer, function: str) -> tuple[str, ...]:
     ]
     if w.chance(0.6):
         return tuple(calls)
-    for feature in PARAMETERS:
-        w.features.pop(feature, None)
+    w.forget(*PARAMETERS)
     w.needs("import torch")
     w.emit(*calls)
     return ()
@@ -112,8 +122,10 @@ def _called(w: Writer, function: str) -> tuple[str, ...]:
 
 def _sites(w: Writer) -> None:
     """One to three loss sites, each under some statement, and what is returned."""
-    for _ in range(w.choose(1, 1, 2, 3)):
+    for site in range(w.choose(1, 1, 2, 3)):
+        w.site = site + 1
         w.pick(AROUND, [6, 1, 1, 1, 1, 1, 1])(w)
+    w.site = 0
     if w.results and len(w.scopes) > 1:
         w.emit(f"return {', '.join(w.results)}")
 

@@ -20,7 +20,7 @@ NOT_CLAIMED: dict[str, tuple[str, str]] = {
     "exp in place of a view": ("KL", "what is done in place to a view leaves the rest of the tensor unknown"),
     "decorator": ("KL", "a decorator of the program's own may change what a function returns"),
 }
-"""Features of programs in which klint may stay silent: the codes (or their prefixes) that it may miss, and why."""
+"""Features of loss sites of which klint may stay silent: the codes (or their prefixes) that it may miss, and why."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class Disagreement:
 
     @property
     def excuse(self) -> str | None:
-        """The feature for which klint may miss this; nothing excuses a false alarm."""
-        code = self.place[1]
-        features = (name for name, (codes, _) in NOT_CLAIMED.items() if code.startswith(tuple(codes.split())))
-        return None if self.false_alarm else next((name for name in features if name in self.program.features), None)
+        """The feature of the site for which klint may miss this; nothing excuses a false alarm."""
+        row, code = self.place
+        claims = (name for name, (codes, _) in NOT_CLAIMED.items() if code.startswith(tuple(codes.split())))
+        return None if self.false_alarm else next((name for name in claims if name in self.program.rows[row - 1]), None)
 
 
 def disagreements(program: Program) -> list[Disagreement]:

@@ -23,6 +23,11 @@ class LossSpec:
     options: str
     reductions: tuple[str, ...] = ("none", "mean", "sum")
 
+    @property
+    def takes_indices(self) -> bool:
+        """Whether the target may be class indices."""
+        return self.name in ("cross_entropy", "nll_loss")
+
 
 def _loss(
     name: str, module: str, before: str = "", middle: str = "", after: str = "", **more: tuple[str, ...]

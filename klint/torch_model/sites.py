@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from klint.finding import Confidence
@@ -13,6 +13,7 @@ from klint.torch_model.count import Count
 from klint.torch_model.facts import Facts, Space
 from klint.torch_model.infer import Inference, short
 from klint.torch_model.loss_calls import reduction_of, truth_of
+from klint.torch_model.losses import LOSSES
 
 Consumers = Mapping[int, list[Node]]
 """The nodes that use a node, by the node's ``id``: operations, and the choices and containers that they are given."""
@@ -82,8 +83,13 @@ class LossSite:
 
     @cached_property
     def target(self) -> Slot:
-        """What torch calls ``target``."""
-        return self._slot("target")
+        """What torch calls ``target``. One dim less than the input's can only be class indices to cross entropy."""
+        slot = self._slot("target")
+        input_rank, rank = self.input.facts.rank, slot.facts.rank
+        is_less = input_rank is not None and rank is not None and rank == input_rank - 1
+        if slot.facts.space is not Space.UNKNOWN or not is_less or not LOSSES[self.loss].takes_indices:
+            return slot
+        return replace(slot, facts=replace(slot.facts, space=Space.INDICES))
 
     def _slot(self, name: str) -> Slot:
         node = self.call.arguments.get(name)

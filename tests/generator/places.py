@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.generator.writer import Writer
+from tests.generator.writer import Line, Writer
 
 
 def hold(writer: Writer, text: str, decoy: str = "None", module: bool = False) -> str:
@@ -33,7 +33,7 @@ def _own_attribute(w: Writer, text: str, decoy: str) -> str:
     if w.init is None or len(w.scopes) > 2 or not w.is_free(text, at_import=True):
         return _local(w, text, decoy)
     name = w.fresh("tool")
-    w.init.append(f"self.{name} = {text}")
+    w.init.append(Line.of(f"self.{name} = {text}", w.site))
     return f"self.{name}"
 
 

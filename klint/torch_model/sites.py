@@ -142,7 +142,9 @@ class LossSite:
         return tuple(size for size in (*(own if dim is not None else ()), self.classes) if size is not None)
 
     def may_count_classes(self, count: Count) -> bool:
-        """Whether a size of a tensor of unknown rank may be that of the class dim: ``size(1)`` beside ``dim=-1``."""
+        """Whether a size may be that of the class dim: where that is not known, or ``size(1)`` beside ``dim=-1`` at unknown rank."""
+        if self.class_dim is None and any(f.shape and count in f.shape.sizes for f in (s.facts for s in self._slots)):
+            return True
         if count.factor != 1 or len(count.powers) != 1 or count.powers[0][1] != 1:
             return False
         size = count.powers[0][0]

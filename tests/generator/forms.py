@@ -505,6 +505,17 @@ def _forward(w: Writer, operation: Operation, operands: tuple[str, ...], decoy: 
     return f"{hold(w, f'{cls}()')}({', '.join(operands)})"
 
 
+def _training_branch(w: Writer, operation: Operation, operands: tuple[str, ...], decoy: Operation) -> str:
+    """A model that computes something else when it is evaluated, which it is not here."""
+    cls, parameters = w.fresh("Head"), _parameters(w, operands)
+    header = f"def forward(self, {', '.join(parameters)}):"
+    with w.scope(f"class {cls}({w.nn('Module')}):"), w.scope(header, "self", *parameters, hoist=False):
+        with w.indented("if not self.training:"):
+            w.emit(f"return {decoy(*parameters)}")
+        w.emit(f"return {operation(*parameters)}")
+    return f"{cls}()({', '.join(operands)})"
+
+
 def _forward_of_base(w: Writer, operation: Operation, operands: tuple[str, ...], decoy: Operation) -> str:
     """The base's forward calls a hook that the subclass overrides."""
     base, cls, parameters = w.fresh("Base"), w.fresh("Model"), _parameters(w, operands)
@@ -582,6 +593,7 @@ CLASSES: dict[str, Form] = {
     "class": _method,
     "property": _property,
     "forward": _forward,
+    "training branch": _training_branch,
     "forward of a base": _forward_of_base,
     "super": _super,
 }

@@ -14,6 +14,7 @@ NOT_CLAIMED: dict[str, tuple[str, str]] = {
     RANK_DECIDES: ("KL", "only its callers know the rank of a parameter, and so which dim an index drops"),
     "a parameter as input": ("KL202 KL301", "only its callers know the rank of a parameter"),
     "times the rows of a parameter": ("KL201", "of a 1-D parameter size(0) is the class count"),
+    "training branch": ("KL", "klint does not follow train() and eval()"),
     "viewed and back": ("KL", "a tensor that was flattened has lost its class dim"),
     "flattened and back": ("KL", "a tensor that was flattened has lost its class dim"),
     "log in place of a view": ("KL", "what is done in place to a view leaves the rest of the tensor unknown"),

@@ -174,7 +174,8 @@ class Writer:
 
     def bind(self, text: str, stem: str = "") -> str:
         """Assign an expression to a new name."""
-        name = self.own(self.fresh(stem or self.choose("out", "h", "value", "z")))
+        lies = ("logits", "probs", "log_probs")  # of most values that get such a name it is not true
+        name = self.own(self.fresh(stem or self.choose(*(lies if self.chance(0.08) else ("out", "h", "value", "z")))))
         self.emit(f"{name} = {text}")
         return name
 

@@ -18,6 +18,14 @@ CASES = {
     "sum over the batch": ("F.kl_div(log_q, p, reduction='sum') / x.size(0)", []),
     "mean times the classes": ("F.kl_div(log_q, p, reduction='mean') * x.size(1)", []),
     "mean times a named class count": ("F.kl_div(log_q, p) * num_classes", []),
+    "mean times a size where the class dim is not known": (
+        "F.kl_div(some(x.view(8, 10)).view(8, 10), other(), reduction='mean') * 10",
+        [],
+    ),
+    "mean times the classes under one of two conditions": (
+        "kl = F.kl_div(log_q, p) if flag else F.kl_div(log_q, p)\nloss = kl * x.size(1)",
+        [],
+    ),
     "mean times a weight": ("0.5 * F.kl_div(log_q, p)", ["KL201"]),
     "unknown reduction": ("F.kl_div(log_q, p, reduction=how)", []),
     "batchmean on 1-D": ("F.kl_div(log_q[0], p[0], reduction='batchmean')", ["KL202"]),

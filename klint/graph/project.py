@@ -9,7 +9,6 @@ import ast
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 from klint.source.python import SourceError, SourceUnit, parse_source, read_source
@@ -18,7 +17,7 @@ KEPT = 400
 """How many parsed modules are kept at hand."""
 
 LARGEST = 1_000_000
-"""Files of more bytes are not followed into."""
+"""Files of more characters are not followed into."""
 
 
 @dataclass(eq=False)
@@ -31,6 +30,9 @@ class Project:
 
     roots: tuple[str, ...] = ()
     _units: dict[str, SourceUnit | None] = field(default_factory=dict)
+    _found: dict[str, str] = field(default_factory=dict)
+    _homes: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    _tops: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_paths(cls, paths: Iterable[str | Path]) -> Project:
@@ -41,7 +43,7 @@ class Project:
         """The full name of a module that a file imports relatively; empty if it leads out of the package."""
         if level == 0:
             return module
-        _, package = _home(unit.filename)
+        _, package = self._home(unit.filename)
         if len(package) < level:
             return ""
         parts = package[: len(package) - level + 1]
@@ -51,19 +53,20 @@ class Project:
         """The module that a full name leads to, seen from a file, and the names inside it that are left."""
         parts = name.split(".")
         for root in self._roots(unit):
-            if not (_is_dir(os.path.join(root, parts[0])) or _is_file(os.path.join(root, parts[0] + ".py"))):
+            first = os.path.join(root, parts[0])
+            if self._kind(first) != "directory" and self._kind(first + ".py") != "file":
                 continue
             for length in range(len(parts), 0, -1):
                 stem = os.path.join(root, *parts[:length])
                 for path in (stem + ".py", os.path.join(stem, "__init__.py")):
-                    if _is_file(path):
+                    if self._kind(path) == "file":
                         module = self._unit(path)
                         return None if module is None else (module, parts[length:])
         return None
 
     def _roots(self, unit: SourceUnit) -> Iterator[str]:
-        home, _ = _home(unit.filename)
-        tops = dict.fromkeys((home, *self.roots, _top(home)))
+        home, _ = self._home(unit.filename)
+        tops = dict.fromkeys((home, *self.roots, self._top(home)))
         yield from dict.fromkeys(path for top in tops for path in (top, os.path.join(top, "src")))
 
     def _unit(self, path: str) -> SourceUnit | None:
@@ -72,53 +75,42 @@ class Project:
             if len(self._units) >= KEPT:
                 self._units.clear()
             self._units[path] = None
-            if os.path.getsize(path) <= LARGEST:
-                text = read_source(Path(path), path)
-                if not isinstance(text, SourceError):
-                    self._units[path] = parse_source(text, path)
+            text = read_source(Path(path), path)
+            if not isinstance(text, SourceError) and len(text) <= LARGEST:
+                self._units[path] = parse_source(text, path)
         return self._units[path]
 
+    def _home(self, filename: str) -> tuple[str, tuple[str, ...]]:
+        """The directory above a file's top package, and the package that the file is in."""
+        start = directory = os.path.dirname(filename)
+        if start not in self._homes:
+            package: list[str] = []
+            while self._kind(os.path.join(directory, "__init__.py")) == "file" and len(package) < 20:
+                name = os.path.basename(directory)
+                if not name.isidentifier():
+                    break
+                package.insert(0, name)
+                directory = os.path.dirname(directory)
+            self._homes[start] = (directory, tuple(package))
+        return self._homes[start]
 
-@lru_cache(maxsize=10_000)
-def _home(filename: str) -> tuple[str, tuple[str, ...]]:
-    """The directory above a file's top package, and the package that the file is in."""
-    directory = os.path.dirname(filename)
-    package: list[str] = []
-    while _is_file(os.path.join(directory, "__init__.py")) and len(package) < 20:
-        name = os.path.basename(directory)
-        if not name.isidentifier():
-            break
-        package.insert(0, name)
-        directory = os.path.dirname(directory)
-    return directory, tuple(package)
+    def _top(self, directory: str) -> str:
+        """The directory of the project's own files above a directory; the directory itself where there are none."""
+        if directory not in self._tops:
+            self._tops[directory] = directory
+            current, steps = os.path.abspath(directory), ""
+            for _ in range(10):
+                if any(self._kind(os.path.join(current, mark)) for mark in ("pyproject.toml", "setup.py", ".git")):
+                    self._tops[directory] = os.path.normpath(os.path.join(directory, steps)) if steps else directory
+                    break
+                current, steps = os.path.dirname(current), os.path.join(steps, os.pardir)
+        return self._tops[directory]
 
-
-@lru_cache(maxsize=10_000)
-def _top(directory: str) -> str:
-    """The directory of the project's own files above a directory; the directory itself where there are none."""
-    current = os.path.abspath(directory)
-    steps = ""
-    for _ in range(10):
-        if any(os.path.exists(os.path.join(current, mark)) for mark in ("pyproject.toml", "setup.py", ".git")):
-            return os.path.normpath(os.path.join(directory, steps)) if steps else directory
-        current, steps = os.path.dirname(current), os.path.join(steps, os.pardir)
-    return directory
-
-
-@lru_cache(maxsize=100_000)
-def _is_file(path: str) -> bool:
-    return os.path.isfile(path)
-
-
-@lru_cache(maxsize=100_000)
-def _is_dir(path: str) -> bool:
-    return os.path.isdir(path)
-
-
-def forget() -> None:
-    """Look at the disk anew: for programs that run on while files change."""
-    for cached in (_home, _top, _is_file, _is_dir):
-        cached.cache_clear()
+    def _kind(self, path: str) -> str:
+        """What stands at a path: a file, a directory, or nothing; the disk is asked once."""
+        if path not in self._found:
+            self._found[path] = "file" if os.path.isfile(path) else "directory" if os.path.isdir(path) else ""
+        return self._found[path]
 
 
 def bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:

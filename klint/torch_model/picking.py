@@ -47,6 +47,9 @@ def index(inference: Inference, node: Operation) -> Facts:
         return forget_dims(NOTHING, node) if is_slice else part(inference, maker, source, node)
     if source.sizes is not None:
         return NOTHING if place is None else Facts(count=source.sizes.size(place))
+    written = inference.value(node, "index")
+    if isinstance(written, Constant) and written.value is ...:
+        return source
     keys = _keys(inference, node, source)
     if keys is None:
         result = forget_dims(source, node)

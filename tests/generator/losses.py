@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.generator.forms import Operation, through
+from tests.generator.forms import Operation, hold, through
 from tests.generator.operands import (
     INPUTS,
     LAYOUTS,
@@ -22,7 +22,6 @@ from tests.generator.operands import (
     softmax,
     template,
 )
-from tests.generator.places import hold
 from tests.generator.writer import Writer, atom, is_name
 
 BATCHES, POSITIONS, CLASSES = (2, 3), (2, 3), (5, 7, 11)
@@ -98,20 +97,7 @@ def divergence(w: Writer, log_target: bool) -> tuple[Operation, str]:
     options = [option for option in (text, log) if option]
     w.random.shuffle(options)
     spelled = {name: form for name, form in CALLS.items() if "position" not in name or reduction in text}
-    loss = w.pick(spelled)(w, options, reduction, log)
-    if w.is_free(loss("a", "b")):
-        w.shared.append((w.site, loss, reduction))
-    return loss, reduction
-
-
-def _shared(w: Writer) -> tuple[Operation, str] | None:
-    """The loss of an earlier site, so that what is wrong at one may be right at the other."""
-    if not w.shared or w.chance(0.7):
-        return None
-    site, loss, reduction = w.choose(*w.shared)
-    w.join(site)
-    w.note("a loss that sites share")
-    return loss, reduction
+    return w.pick(spelled)(w, options, reduction, log), reduction
 
 
 def _listed(options: list[str], first: str = ", ") -> str:
@@ -215,32 +201,6 @@ def _in_a_subclass(w: Writer, options: list[str], *_: str) -> Operation:
     return lambda q, p: f"{held}.loss({q}, {p})"
 
 
-def _changed_module(w: Writer, options: list[str], reduction: str, log: str) -> Operation:
-    """A module whose reduction is set after it is made."""
-    held = w.bind(f"{w.nn('KLDivLoss')}({_listed([log] if log else [], '')})", "criterion")
-    w.emit(f'{held}.reduction = "{reduction}"')
-    return lambda q, p: f"{held}({q}, {p})"
-
-
-def _subclassed_module(w: Writer, options: list[str], *_: str) -> Operation:
-    cls = w.fresh("KlLoss")
-    with w.scope(f"class {cls}({w.nn('KLDivLoss')}):"), w.scope("def __init__(self):", "self", hoist=False):
-        w.emit(f"super().__init__({_listed(options, '')})")
-    held = hold(w, f"{cls}()", module=True, decoy=w.nn("Identity") + "()")
-    return lambda q, p: f"{held}({q}, {p})"
-
-
-def _over_several_rows(w: Writer, options: list[str], *_: str) -> Operation:
-    function = w.functional("kl_div")
-    listed = "".join(f"\n    {option}," for option in options)
-    return lambda q, p: f"{function}(\n    {q},\n    {p},{listed}\n)"
-
-
-def _by_getattr(w: Writer, options: list[str], *_: str) -> Operation:
-    w.needs("import torch")
-    return lambda q, p: f'getattr(torch.nn.functional, "kl_div")({q}, {p}{_listed(options)})'
-
-
 def _with_a_parameter(w: Writer, options: list[str], *_: str) -> Operation:
     """A function whose parameter is the reduction, with a default that every caller overrides."""
     name, function = w.fresh("kd_loss"), w.functional("kl_div")
@@ -275,10 +235,6 @@ CALLS: dict[str, Callable[..., Operation]] = {
     "criterion as argument": _criterion_as_argument,
     "criterion in a class": _in_a_class,
     "criterion in a base class": _in_a_subclass,
-    "loss module changed after it is made": _changed_module,
-    "loss module subclassed": _subclassed_module,
-    "loss function over several rows": _over_several_rows,
-    "loss function by getattr": _by_getattr,
     "wrapper with ** options": _with_a_parameter,
     "wrapper with a default": _with_a_default,
 }
@@ -305,13 +261,11 @@ def plain_site(w: Writer) -> None:
     start = shape(w)
     students, teachers = scored(w, scores(w, start)), scored(w, scores(w, start))
     layout = w.pick(LAYOUTS[len(start)]) if w.chance(0.35) else None
-    before = layout is not None and layout is not LAYOUTS[3]["classes in the middle"] and w.chance(0.5)
+    before = layout is not None and w.chance(0.5)
     if layout is not None and before:
         students, teachers = laid_out(w, students, layout), laid_out(w, teachers, layout)
     student, _ = operand(w, students, INPUTS)
     teacher, logs = operand(w, teachers, TARGETS)
-    if w.chance(0.15):
-        w.emit(w.pick(BESIDE)(w, student.text))
     if layout is not None and not before:
         student, teacher = laid_out(w, student, layout), laid_out(w, teacher, layout)
     if w.chance(0.2):
@@ -319,30 +273,13 @@ def plain_site(w: Writer) -> None:
     if student.handed:
         w.note("a parameter as input")
     q = replace(student, text=w.name(student.text))
-    loss, reduction = _shared(w) or divergence(w, logs)
+    loss, reduction = divergence(w, logs)
     value = through(w, loss, q.text, teacher.text)
     w.pick(USES, [3, 2, 2, 2, 1, 1, 2])(w, made_of(w, value, reduction, q), reduction)
     if is_name(student.text) and student.text not in (w.parameters or ()) and w.chance(0.2):
         w.note("bound again later")
         again = normaliser(w, w.choose("softmax", "log_softmax"), q)
         w.emit(f"{q.text} = {again(q.text)}")
-
-
-def _namesake(w: Writer, x: str) -> str:
-    cls = w.fresh("Metric")
-    with w.scope(f"class {cls}:"), w.scope("def kl_div(self, a, b):", "self", "a", "b", hoist=False):
-        w.emit("return (a - b).abs().sum()")
-    return f"{cls}().kl_div({w.functional('softmax')}({x}, dim=-1), {x})"
-
-
-BESIDE: dict[str, Callable[[Writer, str], str]] = {
-    "predictions": lambda w, x: f"predicted = {w.functional('softmax')}({x}, dim=-1).argmax(-1)",
-    "an accuracy": lambda w, x: f"accuracy = ({atom(x)}.argmax(-1) == 0).float().mean()",
-    "a method of the same name": _namesake,
-    "an unused module": lambda w, _: f"unused = {w.nn('KLDivLoss')}()",
-    "an unused copy": lambda w, x: f"copied = {atom(x)}.clone().log_softmax(-1)",
-}
-"""Statements that have nothing to do with the loss."""
 
 
 def _printed(w: Writer, text: str, _: str) -> None:
@@ -407,20 +344,14 @@ SHOWN = {
     "difference": ["gap = {kl} - ({other})"],
     "absolute difference": ["gap = ({kl} - ({other})).abs()"],
     "assert_close": ["try:\n    {torch}.testing.assert_close({kl}, {other})\nexcept AssertionError:\n    pass"],
-    "isclose of numbers": ["same = math.isclose({kl}.item(), ({other}).item(), rel_tol=1e-4)"],
-    "difference of numbers": ["gap = {kl}.item() - ({other}).item()"],
-    "returned together": [],
     "not compared": ["unused = {other}", "total = 2 * {kl}"],
 }
 SUBTRACTED = {
     "entropy": (6, "y", "p"),
     "cross entropy itself": (1, "x", "p"),
     "entropy of another": (1, "y", "r"),
-    "entropy by hand": (1.5, "", "-({p} * {p}.log()).sum(-1).mean()"),
-    "entropy of a Categorical": (1, "", "{torch}.distributions.Categorical(logits={y}).entropy().mean()"),
-    "entropy of a Categorical by probs": (1, "", "{torch}.distributions.Categorical(probs={p}).entropy().mean()"),
 }
-"""What is subtracted from the cross entropy of x and p: a cross entropy of scores and a distribution, or an expression."""
+"""What is subtracted from the cross entropy of x and p: a cross entropy of scores and a distribution."""
 
 
 def comparison(w: Writer) -> None:
@@ -441,21 +372,14 @@ def comparison(w: Writer) -> None:
     kl = w.name(through(w, made, through(w, loss, q, target.text)))
     _, scores_of, distribution = w.pick(SUBTRACTED, [weight for weight, *_ in SUBTRACTED.values()])
     cross_entropy = _cross_entropy(w, start)
-    torch = w.torch("x").removesuffix(".x")
-    names = {"x": x.text, "y": y.text, "p": p, "r": r, "torch": torch}
+    names = {"x": x.text, "y": y.text, "p": p, "r": r}
     first = through(w, cross_entropy, x.text, p)
-    if scores_of:
-        second = through(w, cross_entropy, names[scores_of], names[distribution])
-    else:
-        second = distribution.format(**names)
-    other = f"{first} - {second}" if second[0] != "-" else f"{first} - ({second})"
+    second = through(w, cross_entropy, names[scores_of], names[distribution])
+    other = f"{first} - {second}"
     lines = w.pick(SHOWN)
-    if not lines or w.chance(0.6) or "{{" in "".join(lines):  # quotes inside an f-string need Python 3.12
+    if w.chance(0.6) or "{{" in "".join(lines):  # quotes inside an f-string need Python 3.12
         other = w.bind(other)
-    if not lines:
-        w.results += [kl, other]
-    if "math" in "".join(lines):
-        w.needs("import math")
+    torch = w.torch("x").removesuffix(".x")
     w.emit(*(line.format(kl=kl, other=other, torch=torch) for line in lines))
 
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
 
-from tests.generator.forms import Operation, through
-from tests.generator.places import hold
+from tests.generator.forms import Operation, hold, through
 from tests.generator.writer import Writer, atom
 
 Shape = tuple[int, ...]
@@ -140,8 +139,6 @@ ADJUSTED = {
     "shifted": "{x} + 0.25",
     "subtracted": "{x} - 1.5",
     "tanh": "{torch}.tanh({arg})",
-    "masked": "{x}.masked_fill({x} > 100.0, -1e9)",
-    "clamped scores": "{x}.clamp(-20.0, 20.0)",
     "scores of both signs": "{x} - {x}.mean(-1, keepdim=True)",
 }
 """What code does to scores that stay scores."""
@@ -204,19 +201,8 @@ def kept(w: Writer, value: Value) -> Value:
     return replace(value, text=through(w, template(w, row, value.shape), value.text))
 
 
-ADJUSTED_IN_PLACE = {
-    "divided by assignment": "{x} /= 2.0",
-    "added by assignment": "{x} += 0.25",
-    "multiplied in place": "{x}.mul_(0.5)",
-    "divided in place": "{x}.div_(2.0)",
-}
-
-
 def scored(w: Writer, value: Value) -> Value:
     """The same or other scores after what code does to scores."""
-    if w.chance(0.1):
-        value = replace(value, text=w.name(value.text))
-        w.emit(w.pick(ADJUSTED_IN_PLACE).format(x=value.text))
     if w.chance(0.35):
         value = replace(value, text=through(w, template(w, w.pick(ADJUSTED), value.shape), value.text))
     return kept(w, value) if w.chance(0.25) else value
@@ -252,10 +238,6 @@ LAYOUTS: dict[int, dict[str, Layout]] = {
         ),
         "one position": (("{x}[:, 0]", "{x}[:, -1, :]", "{x}[:, 0, :]"), lambda shape: (shape[0], shape[2])),
         "one item": (("{x}[0]", "{x}[-1]"), lambda shape: shape[1:]),
-        "classes in the middle": (
-            ("{x}.transpose(1, 2)", "{x}.permute(0, 2, 1)", "{x}.transpose(-1, -2)", "{x}.mT"),
-            lambda shape: (shape[0], shape[2], shape[1]),
-        ),
     },
 }
 
@@ -289,7 +271,6 @@ NORMALISED = {
     "as method of the class": "{torch}.Tensor.{name}({arg}, {dim})",
     "as module": "{module}({arg})",
     "as the end of a Sequential": "{sequential}({arg})",
-    "as the end of a model": "{model}({arg})",
     "as partial": "{partial}({arg})",
     "as a held function": "{held}({arg}, dim={dim})",
 }
@@ -308,15 +289,6 @@ def normaliser(w: Writer, name: str, value: Value) -> Operation:
     def sequential() -> str:
         return hold(w, f"{w.nn('Sequential')}({w.nn('Identity')}(), {module()})", module(other), module=True)
 
-    def model() -> str:
-        cls = w.fresh("Classifier")
-        with w.scope(f"class {cls}({w.nn('Module')}):"):
-            with w.scope("def __init__(self):", "self", hoist=False):
-                w.emit("super().__init__()", f"self.act = {module()}")
-            with w.scope("def forward(self, x):", "self", "x", hoist=False):
-                w.emit("return self.act(x)")
-        return hold(w, f"{cls}()", module(other), module=True)
-
     def partial() -> str:
         w.needs("from functools import partial")
         return hold(w, f"partial({w.functional(name)}, dim={dim})")
@@ -333,7 +305,6 @@ def normaliser(w: Writer, name: str, value: Value) -> Operation:
         function=lambda: w.functional(name),
         module=lambda: hold(w, module(), module(other), module=True),
         sequential=sequential,
-        model=model,
         partial=partial,
         held=lambda: hold(w, w.functional(name)),
     )
@@ -391,34 +362,6 @@ def _mixture(w: Writer, value: Value) -> str:
     return through(w, lambda p, q: form.format(p=atom(p), q=atom(q)), value.text, other)
 
 
-def _in_place_of_an_alias(w: Writer, value: Value) -> str:
-    """``x -= logsumexp(x)`` by another name of x."""
-    target = w.name(value.text)
-    alias = w.bind(target)
-    w.emit(f"{alias} -= {alias}.logsumexp(-1, keepdim=True)")
-    return target
-
-
-def _of_labels(*forms: str) -> Step:
-    """A distribution that no scores go into: the scores of the site only give its shape."""
-
-    def step(w: Writer, value: Value) -> str:
-        labels = w.name(
-            f"{w.torch('randint')}(0, {value.classes}, ({', '.join(map(str, value.shape[:-1]))}{',' * (value.rank == 2)}))"
-        )
-        one_hot = f"{w.functional('one_hot')}({labels}, {w.size(value.classes)}).float()"
-        share = 1 / value.classes
-        return w.choose(*forms).format(
-            one_hot=one_hot,
-            torch=w.torch("x").removesuffix(".x"),
-            shape=sizes(w, value.shape),
-            share=share,
-            less=0.1 * share,
-        )
-
-    return step
-
-
 softmax, log_softmax = _normalise("softmax"), _normalise("log_softmax")
 log, exp = _pointwise("log"), _pointwise("exp")
 plus_epsilon = _one_of(plus_epsilon="{x} + 1e-8", epsilon_plus="1e-8 + {x}")
@@ -444,7 +387,6 @@ INPUTS: Kinds = {
     "log of exp of log_softmax": (0.5, (log_softmax, exp, log)),
     "log of a mixture": (0.7, (softmax, _mixture, log)),
     "log_softmax by hand": (0.7, (by_logsumexp,)),
-    "log_softmax by hand in place": (0.5, (_in_place_of_an_alias,)),
     "softmax by hand": (0.5, (exp, by_sum)),
     "sigmoid": (0.5, (sigmoid,)),
     "log of sigmoid": (0.3, (sigmoid, log)),
@@ -463,10 +405,6 @@ TARGETS: Kinds = {
     "log_softmax by hand": (0.5, (by_logsumexp,)),
     "renormalised": (0.5, (softmax, clamped, by_sum)),
     "softmax twice": (0.2, (softmax, softmax)),
-    "one-hot": (0.5, (_of_labels("{one_hot}"),)),
-    "smoothed labels": (0.4, (_of_labels("0.9 * {one_hot} + {less}", "{one_hot} * 0.9 + {less}"),)),
-    "uniform": (0.4, (_of_labels("{torch}.full(({shape},), {share})", "{torch}.ones({shape}) * {share}"),)),
-    "random distribution": (0.4, (_of_labels("{torch}.rand({shape})"), by_sum)),
 }
 
 

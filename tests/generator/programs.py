@@ -13,21 +13,12 @@ from tests.generator.writer import Writer, indent
 
 @dataclass(frozen=True)
 class Program:
-    """A program in text.
+    """A program in text. ``drivers`` are calls that its callers make, each in a run of its own; without any it runs by itself."""
 
-    ``drivers`` are calls that its callers make, each in a run of its own; without any it runs by itself. ``rows`` holds, for each row, the
-    features of the loss site that it was written for.
-    """
-
+    seed: int
     source: str
-    seed: int = 0
-    drivers: tuple[str, ...] = ()
-    rows: tuple[frozenset[str], ...] = ()
-
-    @property
-    def features(self) -> frozenset[str]:
-        """The names of all forms and operations in the program."""
-        return frozenset().union(*self.rows)
+    drivers: tuple[str, ...]
+    features: frozenset[str]
 
 
 def generate(seed: int) -> Program:
@@ -35,9 +26,7 @@ def generate(seed: int) -> Program:
     w = Writer(Random(seed))
     contexts = {name: context for name, context in CONTEXTS.items() if name != "module" or not w.imports_in_functions}
     drivers = w.pick(contexts)(w)
-    lines = w.lines()
-    rows = tuple(frozenset({*w.features[0], *w.features[getattr(line, "site", 0)]}) for line in lines)
-    return Program("\n".join(lines) + "\n", seed, drivers, rows)
+    return Program(seed, w.source(), drivers, frozenset(w.features))
 
 
 # Where the code stands.
@@ -111,7 +100,8 @@ def _called(w: Writer, function: str) -> tuple[str, ...]:
     ]
     if w.chance(0.6):
         return tuple(calls)
-    w.forget(*PARAMETERS)
+    for feature in PARAMETERS:
+        w.features.pop(feature, None)
     w.needs("import torch")
     w.emit(*calls)
     return ()
@@ -122,10 +112,8 @@ def _called(w: Writer, function: str) -> tuple[str, ...]:
 
 def _sites(w: Writer) -> None:
     """One to three loss sites, each under some statement, and what is returned."""
-    for site in range(w.choose(1, 1, 2, 3)):
-        w.site = site + 1
+    for _ in range(w.choose(1, 1, 2, 3)):
         w.pick(AROUND, [6, 1, 1, 1, 1, 1, 1])(w)
-    w.site = 0
     if w.results and len(w.scopes) > 1:
         w.emit(f"return {', '.join(w.results)}")
 

@@ -32,9 +32,7 @@ def test_a_seed_makes_the_same_program_under_every_hash_seed():
     code = "from tests.generator.programs import generate; print([generate(seed) for seed in range(20)])"
     environments = ({**os.environ, "PYTHONHASHSEED": seed} for seed in ("1", "2"))
     texts = [
-        subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True
-        ).stdout
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
         for env in environments
     ]
     assert texts[0].count("source=") == 20
@@ -53,17 +51,13 @@ TRUTHS = {
     "mean times the classes": ("F.kl_div(F.log_softmax(x, 1), p) * x.size(1)", ""),
     "batchmean on a row": ("F.kl_div(F.log_softmax(x, 1)[0], p[0], reduction='batchmean')", "KL202"),
     "compared with a sum": (
-        (
-            "kl = F.kl_div(F.log_softmax(x, 1), p, reduction='sum')\n"
-            "print(f'{kl.item()} {(F.cross_entropy(x, p) - F.cross_entropy(y, p)).item()}')"
-        ),
+        "kl = F.kl_div(F.log_softmax(x, 1), p, reduction='sum')\n"
+        "print(f'{kl.item()} {(F.cross_entropy(x, p) - F.cross_entropy(y, p)).item()}')",
         "KL301",
     ),
     "compared with the same": (
-        (
-            "kl = F.kl_div(F.log_softmax(x, 1), p, reduction='batchmean')\n"
-            "print(kl, F.cross_entropy(x, p) - F.cross_entropy(y, p))"
-        ),
+        "kl = F.kl_div(F.log_softmax(x, 1), p, reduction='batchmean')\n"
+        "print(kl, F.cross_entropy(x, p) - F.cross_entropy(y, p))",
         "",
     ),
     "sigmoid decides nothing": ("F.kl_div(torch.sigmoid(x), p, reduction='sum')", ""),
@@ -73,7 +67,7 @@ TRUTHS = {
 @pytest.mark.parametrize(("source", "expected"), TRUTHS.values(), ids=TRUTHS)
 def test_numbers_tell_the_codes(source, expected):
     head = "import torch\nimport torch.nn.functional as F\nx, y = torch.randn(3, 5), torch.randn(3, 5)\np = F.softmax(y, 1)\n"
-    truth = measure(Program(head + source))
+    truth = measure(Program(0, head + source, (), frozenset()))
     assert [code for _, code in truth.demands()] == expected.split()
     said = {code: said for (_, code), said in truth.worlds.items()}
     assert (None in said["KL102"]) == ("sigmoid" in source)
@@ -87,7 +81,7 @@ def test_a_world_that_denies_what_another_bears_out_demands_nothing():
         "    return F.kl_div(q, p, reduction='sum')\n"
     )
     drivers = tuple(f"step(torch.randn(3, 5), torch.full((3, 5), 0.2), {wrong})" for wrong in (True, False))
-    truth = measure(Program(source, drivers=drivers))
+    truth = measure(Program(0, source, drivers, frozenset()))
     assert truth.demands() == []
     assert not truth.denies((5, "KL101"))
     assert truth.denies((5, "KL102"))

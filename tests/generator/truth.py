@@ -52,12 +52,6 @@ class Call:
         return tuple(torch.broadcast_shapes(self.input.shape, self.target.shape))
 
     @property
-    def classes(self) -> int:
-        """The size of the dim that the distributions run over; the last where the numbers do not show it."""
-        dims = [dim for tensor in (self.input, self.target) for dim in normalised_dims(tensor)]
-        return self.input.size(dims[0]) if dims else self.sizes[-1]
-
-    @property
     def total(self) -> float:
         """The divergence from its definition: the sum over all classes and rows, divided by nothing."""
         if self.options["log_target"]:
@@ -232,7 +226,7 @@ def _divisor(func: Any, source: Tensor, target: Tensor, options: dict[str, Any])
 
 
 class _Showing(ast.NodeTransformer):
-    """Hands what a program prints, formats, compares as a number or returns in a tuple to the recorder first."""
+    """Hands what a program prints, formats or returns in a tuple to the recorder first."""
 
     def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:
         self.generic_visit(node)
@@ -241,17 +235,8 @@ class _Showing(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        if ast.unparse(node.func) in ("print", "math.isclose"):
+        if isinstance(node.func, ast.Name) and node.func.id == "print":
             node.args = [_watched(argument) for argument in node.args]
-        return node
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        self.generic_visit(node)
-        numbers = all(
-            isinstance(side, ast.Call) and ast.unparse(side.func).endswith(".item") for side in (node.left, node.right)
-        )
-        if numbers and isinstance(node.op, ast.Sub):
-            node.left, node.right = _watched(node.left), _watched(node.right)
         return node
 
     def visit_Return(self, node: ast.Return) -> ast.AST:
@@ -338,19 +323,13 @@ def space(tensor: Tensor) -> str | None:
     """What a tensor's numbers are: ``probabilities``, ``log-probabilities``, ``scores``; None where they do not say."""
     if tensor.isnan().any():
         return None
-    if normalised_dims(tensor):
-        return "probabilities" if bool((tensor >= 0).all()) else "log-probabilities"
+    dims = [dim for dim in range(tensor.dim()) if tensor.size(dim) > 1]
+    if bool((tensor >= 0).all()) and any(_is_near(tensor.sum(dim), 1) for dim in dims):
+        return "probabilities"
+    if bool((tensor <= 1e-6).all()) and any(_is_near(tensor.logsumexp(dim), 0) for dim in dims):
+        return "log-probabilities"
     bounded = bool(((tensor >= 0) & (tensor <= 1)).all()) or bool((tensor <= 0).all())
     return None if bounded else "scores"
-
-
-def normalised_dims(tensor: Tensor) -> list[int]:
-    """The dims over which a tensor is a distribution, or the log of one."""
-    dims = [dim for dim in range(tensor.dim()) if tensor.size(dim) > 1]
-    if bool((tensor >= 0).all()):
-        return [dim for dim in dims if _is_near(tensor.sum(dim), 1)]
-    logs = bool((tensor <= 1e-6).all())
-    return [dim for dim in dims if logs and _is_near(tensor.logsumexp(dim), 0)]
 
 
 def _is_near(tensor: Tensor, value: float) -> bool:
@@ -379,7 +358,7 @@ def _is_averaged_over_classes(call: Call, run: Run) -> bool | None:
 
 
 def _is_multiplied_by_classes(call: Call) -> bool:
-    return any(factor % call.classes == 0 for factor in call.factors)
+    return any(factor % call.sizes[-1] == 0 for factor in call.factors)
 
 
 def _is_unbatched(call: Call, _: Run) -> bool:

@@ -14,14 +14,13 @@ NOT_CLAIMED: dict[str, tuple[str, str]] = {
     RANK_DECIDES: ("KL", "only its callers know the rank of a parameter, and so which dim an index drops"),
     "a parameter as input": ("KL202 KL301", "only its callers know the rank of a parameter"),
     "times the rows of a parameter": ("KL201", "of a 1-D parameter size(0) is the class count"),
-    "training branch": ("KL", "klint does not follow train() and eval()"),
     "viewed and back": ("KL", "a tensor that was flattened has lost its class dim"),
     "flattened and back": ("KL", "a tensor that was flattened has lost its class dim"),
     "log in place of a view": ("KL", "what is done in place to a view leaves the rest of the tensor unknown"),
     "exp in place of a view": ("KL", "what is done in place to a view leaves the rest of the tensor unknown"),
     "decorator": ("KL", "a decorator of the program's own may change what a function returns"),
 }
-"""Features of loss sites of which klint may stay silent: the codes (or their prefixes) that it may miss, and why."""
+"""Features of programs in which klint may stay silent: the codes (or their prefixes) that it may miss, and why."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,10 @@ class Disagreement:
 
     @property
     def excuse(self) -> str | None:
-        """The feature of the site for which klint may miss this; nothing excuses a false alarm."""
-        row, code = self.place
-        claims = (name for name, (codes, _) in NOT_CLAIMED.items() if code.startswith(tuple(codes.split())))
-        return None if self.false_alarm else next((name for name in claims if name in self.program.rows[row - 1]), None)
+        """The feature for which klint may miss this; nothing excuses a false alarm."""
+        code = self.place[1]
+        features = (name for name, (codes, _) in NOT_CLAIMED.items() if code.startswith(tuple(codes.split())))
+        return None if self.false_alarm else next((name for name in features if name in self.program.features), None)
 
 
 def disagreements(program: Program) -> list[Disagreement]:

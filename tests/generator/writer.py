@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -64,28 +64,12 @@ def atom(text: str) -> str:
     return text if isinstance(tree, (ast.Name, ast.Attribute, ast.Call, ast.Subscript)) else f"({text})"
 
 
-class Line(str):
-    """A line of a program, and the loss site that it was written for; 0 is the program as a whole."""
-
-    site: int = 0
-
-    @classmethod
-    def of(cls, text: str, site: int) -> Line:
-        """A line for a site, unless it has one."""
-        if isinstance(text, Line):
-            return text
-        line = cls(text)
-        line.site = site
-        return line
-
-
 @dataclass
 class Writer:
-    """One program in the making. Every choice is drawn from ``random`` and leaves its name among the site's features."""
+    """One program in the making. Every choice is drawn from ``random`` and leaves its name among the features."""
 
     random: Random
-    site: int = 0
-    features: dict[int, dict[str, None]] = field(default_factory=dict)
+    features: dict[str, None] = field(default_factory=dict)
     imports: dict[str, None] = field(default_factory=dict)
     top: list[str] = field(default_factory=list)
     blocks: list[list[str]] = field(default_factory=lambda: [[]])
@@ -96,7 +80,6 @@ class Writer:
     parameters: dict[str, str] | None = None  # of the entry function, with what it is called with
     flag: str | None = None  # a parameter of the entry function that is True in one world and False in the other
     results: list[str] = field(default_factory=list)
-    shared: list[tuple[int, Callable[..., str], str]] = field(default_factory=list)  # losses for later sites
 
     def __post_init__(self) -> None:
         self._functional = self.pick(_FUNCTIONAL)
@@ -113,20 +96,8 @@ class Writer:
         return self.random.choice(options)
 
     def note(self, feature: str) -> None:
-        """Name something that the site has."""
-        self.features.setdefault(self.site, {})[feature] = None
-
-    def join(self, site: int) -> None:
-        """Let the running site and an earlier one have all features together: they share code."""
-        own = self.features.setdefault(self.site, {})
-        self.features[self.site] = self.features[site]
-        self.features[site] |= own
-
-    def forget(self, *features: str) -> None:
-        """Take back what was noted of any site."""
-        for noted in self.features.values():
-            for feature in features:
-                noted.pop(feature, None)
+        """Name something that is in the program."""
+        self.features[feature] = None
 
     def pick(self, options: Mapping[str, T], weights: Sequence[float] | None = None) -> T:
         """One of some named options; its name becomes a feature of the program."""
@@ -170,12 +141,11 @@ class Writer:
         return stem if count == 1 else f"{stem}_{count}"
 
     def emit(self, *lines: str) -> None:
-        self.blocks[-1].extend(Line.of(line, self.site) for line in lines)
+        self.blocks[-1].extend(lines)
 
     def bind(self, text: str, stem: str = "") -> str:
         """Assign an expression to a new name."""
-        lies = ("logits", "probs", "log_probs")  # of most values that get such a name it is not true
-        name = self.own(self.fresh(stem or self.choose(*(lies if self.chance(0.08) else ("out", "h", "value", "z")))))
+        name = self.own(self.fresh(stem or self.choose("out", "h", "value", "z")))
         self.emit(f"{name} = {text}")
         return name
 
@@ -192,7 +162,7 @@ class Writer:
         """A constant of the module, defined once."""
         line = f"{name} = {text}"
         if line not in self.top:
-            self.top.append(Line.of(line, self.site))
+            self.top.append(line)
         return name
 
     # Blocks.
@@ -226,8 +196,10 @@ class Writer:
 
     def definition(self, header: str, lines: list[str]) -> list[str]:
         """The lines of a function or class."""
-        local = [_LOCAL_IMPORT] if self.imports_in_functions and "def " in header and "F" in words(lines) else []
-        return [Line.of(line, self.site) for line in [*header.split("\n"), *indent([*local, *(lines or ["pass"])])]]
+        body = indent(lines or ["pass"])
+        if self.imports_in_functions and "def " in header and "F" in words(lines):
+            body = [*indent([_LOCAL_IMPORT]), *body]
+        return [*header.split("\n"), *body]
 
     def place(self, lines: list[str], hoist: bool = True) -> None:
         """Put a definition at the top of the module if it may stand there, else here."""
@@ -245,23 +217,18 @@ class Writer:
 
     # The whole.
 
-    def lines(self) -> list[str]:
-        """The lines of the program."""
+    def source(self) -> str:
+        """The text of the program."""
         imports = sorted(line for line in self.imports if line)
         future = [self.noise] if self.noise.startswith("from __future__") else []
         noise = [self.noise] if self.noise and not future else []
-        lines = split([*future, *imports, *noise, "", *self.top, "", *self.blocks[0]])
-        return [line for line, after in zip(lines, [*lines[1:], ""], strict=True) if line or after]
-
-
-def split(lines: list[str]) -> list[str]:
-    """Texts of several lines as lines."""
-    return [Line.of(part, getattr(line, "site", 0)) for line in lines for part in line.split("\n")]
+        lines = [*future, *imports, *noise, "", *self.top, "", *self.blocks[0]]
+        return re.sub(r"\n{4,}", "\n\n\n", "\n".join(lines)) + "\n"
 
 
 def indent(lines: list[str]) -> list[str]:
     """Lines one level deeper."""
-    return [Line.of(f"    {line}" if line else "", getattr(line, "site", 0)) for line in split(lines)]
+    return [f"    {part}" for line in lines for part in line.split("\n")]
 
 
 def words(lines: list[str]) -> set[str]:

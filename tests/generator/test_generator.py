@@ -32,7 +32,9 @@ def test_a_seed_makes_the_same_program_under_every_hash_seed():
     code = "from tests.generator.programs import generate; print([generate(seed) for seed in range(20)])"
     environments = ({**os.environ, "PYTHONHASHSEED": seed} for seed in ("1", "2"))
     texts = [
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+        ).stdout
         for env in environments
     ]
     assert texts[0].count("source=") == 20
@@ -51,13 +53,17 @@ TRUTHS = {
     "mean times the classes": ("F.kl_div(F.log_softmax(x, 1), p) * x.size(1)", ""),
     "batchmean on a row": ("F.kl_div(F.log_softmax(x, 1)[0], p[0], reduction='batchmean')", "KL202"),
     "compared with a sum": (
-        "kl = F.kl_div(F.log_softmax(x, 1), p, reduction='sum')\n"
-        "print(f'{kl.item()} {(F.cross_entropy(x, p) - F.cross_entropy(y, p)).item()}')",
+        (
+            "kl = F.kl_div(F.log_softmax(x, 1), p, reduction='sum')\n"
+            "print(f'{kl.item()} {(F.cross_entropy(x, p) - F.cross_entropy(y, p)).item()}')"
+        ),
         "KL301",
     ),
     "compared with the same": (
-        "kl = F.kl_div(F.log_softmax(x, 1), p, reduction='batchmean')\n"
-        "print(kl, F.cross_entropy(x, p) - F.cross_entropy(y, p))",
+        (
+            "kl = F.kl_div(F.log_softmax(x, 1), p, reduction='batchmean')\n"
+            "print(kl, F.cross_entropy(x, p) - F.cross_entropy(y, p))"
+        ),
         "",
     ),
     "sigmoid decides nothing": ("F.kl_div(torch.sigmoid(x), p, reduction='sum')", ""),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from klint import __version__
-from klint.finding import Confidence
+from klint.finding import Applicability, Confidence
 from klint.output import FORMATS, TEXT_FORMATS
 
 if TYPE_CHECKING:
@@ -99,6 +99,9 @@ def cli() -> None:
     help="How findings are written.",
 )
 @_OUTPUT_FILE
+@click.option("--fix", is_flag=True, help="Fix what can be fixed without a change of value, and list the rest.")
+@click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: fixes that change what is trained as well.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
 @click.option("--statistics", is_flag=True, help="Count the findings of each rule in place of listing them.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even where there are findings.")
 @click.option("--stdin-filename", metavar="FILE", help="What to call standard input.")
@@ -114,6 +117,9 @@ def check(
     min_confidence: str,
     output_format: str,
     output_file: str | None,
+    fix: bool,
+    unsafe_fixes: bool,
+    diff: bool,
     statistics: bool,
     exit_zero: bool,
     stdin_filename: str | None,
@@ -134,17 +140,37 @@ def check(
         force_exclude=force_exclude,
         stdin_filename=stdin_filename,
     )
-    report = lint_paths(paths or ["."], settings)
-    if statistics:
-        _write(_statistics(report, output_format), output_file)
+    remarks: list[str] = []
+    if fix or diff:
+        from klint.fix import FixError, fix_paths
+
+        try:
+            fixes = fix_paths(paths or ["."], settings, unsafe=unsafe_fixes, write=not diff)
+        except FixError as error:
+            raise Failure(str(error)) from error
+        report = fixes.remaining
+        if fixes.fixed:
+            remarks = [f"{'Would fix' if diff else 'Fixed'} {_plural(fixes.fixed, 'error')}"]
+        if diff:
+            _write("".join(file.diff() for file in fixes.files), output_file)
     else:
-        _write(_rendered(report, output_format, output_file), output_file)
+        report = lint_paths(paths or ["."], settings)
+    if not diff:
+        text = _statistics(report, output_format) if statistics else _rendered(report, output_format, output_file)
+        if (
+            fix and fixes.source is not None
+        ):  # what was read from standard input goes on, and what is to be said beside it
+            _write_bytes(fixes.source)
+            click.echo(text, nl=False, err=True)
+        else:
+            _write(text, output_file)
+        remarks += [*_fixable(report, fix, unsafe_fixes), *_remarks(report, verbose)]
     _complain(report.errors)
     if output_format in TEXT_FORMATS and not quiet:
-        _complain(_remarks(report, verbose))
+        _complain(remarks)
     if report.errors:
         return FAILED
-    return FOUND if report.findings and not exit_zero else NOTHING
+    return FOUND if (fixes.files if diff else report.findings) and not exit_zero else NOTHING
 
 
 @cli.command()
@@ -161,6 +187,7 @@ def rule(code: str | None, every: bool, output_format: str) -> int:
     """Show the page of the rule CODE: what is wrong, why, and what to write instead. Without CODE, list the rules."""
     from klint.config import ConfigError, find_rule
     from klint.rules import RULES
+    from klint.rules.pages import page
 
     if code and every:
         raise Failure("rule: name one rule or say --all, not both")
@@ -175,15 +202,15 @@ def rule(code: str | None, every: bool, output_format: str) -> int:
                 "name": rule.name,
                 "summary": rule.summary,
                 "severity": rule.severity.value,
-                "default": rule.default,
+                "level": rule.level,
                 "url": rule.url,
-                "page": rule.page,
+                "page": page(rule),
             }
             for rule in rules
         ]
         _write(json.dumps(pages[0] if code else pages, indent=2) + "\n")
     elif code or every:
-        _write_markdown("\n".join(rule.page for rule in rules))
+        _write_markdown("\n".join(page(rule) for rule in rules))
     else:
         _write("".join(f"{rule.code}  {rule.name:<28}  {rule.summary}\n" for rule in rules))
     return NOTHING
@@ -304,6 +331,18 @@ def _statistics(report: Report, output_format: str) -> str:
     return "".join(f"{count:>{digits}}  {code}  {name}\n" for (code, name), count in ordered)
 
 
+def _fixable(report: Report, fixing: bool, unsafe: bool) -> list[str]:
+    """How many findings have a fix, and the options that apply it."""
+    fixes = [finding.fix for finding in report.findings if finding.fix is not None]
+    safe = sum(fix.applicability is Applicability.SAFE for fix in fixes)
+    if fixing:  # of what is left after fixing, what was asked for has been tried
+        return [f"{len(fixes) - safe} more fixable with --unsafe-fixes"] if len(fixes) > safe and not unsafe else []
+    if unsafe or not safe:
+        return [f"{len(fixes)} fixable with --fix --unsafe-fixes"] if fixes else []
+    more = f", {len(fixes) - safe} more with --unsafe-fixes" if len(fixes) > safe else ""
+    return [f"{safe} fixable with --fix{more}"]
+
+
 def _remarks(report: Report, verbose: bool) -> list[str]:
     """What text output says of a run beside its findings: silence must never be read as proof."""
     remarks = [f"{_plural(report.files, 'file')} read"] if verbose else []
@@ -349,6 +388,11 @@ def _write(text: str, output_file: str | None = None) -> None:
     except BrokenPipeError:
         # The status still says what was found; Python's own flush at exit must not find the closed pipe again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _write_bytes(data: bytes) -> None:
+    click.echo(data, nl=False)
+    sys.stdout.flush()
 
 
 def _complain(lines: Iterable[object]) -> None:

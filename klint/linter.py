@@ -11,14 +11,17 @@ from traceback import extract_tb
 from klint.config import Settings
 from klint.finding import Confidence, Finding
 from klint.graph.project import Project, imports_any
+from klint.rules import RULES
 from klint.rules.base import Diagnosis
 from klint.rules.engine import Analysis, diagnose
+from klint.rules.kl905_unused_noqa import UnusedCode
 from klint.source.discover import STDIN, discover
 from klint.source.python import SourceError, SourceUnit, parse_source
 from klint.source.suppress import Suppressions
 from klint.torch_model.losses import LOSSES
 
 _LOSS = re.compile("|".join(name for loss in LOSSES.values() for name in (loss.name, loss.module.removeprefix("nn."))))
+_NOQA = re.compile(r"# noqa:.*KL", re.IGNORECASE)
 
 
 @dataclass
@@ -114,6 +117,7 @@ class Linter:
     wrappers: set[str] = field(default_factory=set)
     suppressions: dict[str, Suppressions] = field(default_factory=dict)
     filenames: set[str] = field(default_factory=set)
+    commented: list[SourceUnit] = field(default_factory=list)
 
     def lint(self, text: str, filename: str) -> None:
         """Judge one file."""
@@ -121,6 +125,8 @@ class Linter:
         self.report.files += 1
         self.filenames.add(filename)
         self.report.errors += unit.errors
+        if _NOQA.search(text):
+            self.commented.append(unit)
         if names_loss(text):
             analysis = self._judge(unit)
             self.report.sites += analysis.sites
@@ -153,16 +159,33 @@ class Linter:
         """The diagnoses that neither the settings nor a comment silences, with the row where such a comment would stand."""
         for diagnosis in analysis.diagnoses:
             finding = diagnosis.finding
-            filename, row = finding.location.filename, finding.location.row
-            if filename not in self.suppressions:
-                self.suppressions[filename] = Suppressions(analysis.units[filename].lines)
-            suppressions = self.suppressions[filename]
-            if self.settings.admits(finding) and not suppressions.silences(finding.code, row):
-                self.report.sources[filename] = analysis.units[filename].lines
+            unit, row = analysis.units[finding.location.filename], finding.location.row
+            suppressions = self._suppressions(unit)
+            if not suppressions.silences(finding.code, row) and self.settings.admits(finding):
+                self.report.sources[unit.filename] = unit.lines
                 yield replace(diagnosis, finding=replace(finding, noqa_row=suppressions.comment_row(row)))
+
+    def _suppressions(self, unit: SourceUnit) -> Suppressions:
+        if unit.filename not in self.suppressions:
+            self.suppressions[unit.filename] = Suppressions(unit.lines)
+        return self.suppressions[unit.filename]
+
+    def _judge_comments(self) -> None:
+        """The codes of klint's own in ``noqa`` comments that have silenced nothing, once all files are judged."""
+        rules = [rule for rule in self.settings.rules if rule.site is UnusedCode]
+        on = {rule.code for rule in self.settings.rules}
+        for unit in self.commented if rules else ():
+            for place in self._suppressions(unit).unused():
+                meant = {rule.code for rule in RULES if rule.code.startswith(place.code)}
+                if place.code.startswith("KL") and meant <= on:  # a rule that is off says nothing about its comments
+                    drafts = [(rule, draft) for rule in rules for draft in rule.check(UnusedCode(unit, place))]
+                    found = {draft.anchor.unit.filename: draft.anchor.unit for _, draft in drafts}
+                    analysis = Analysis([rule.diagnosis(draft) for rule, draft in drafts], units=found)
+                    self.diagnoses += self._audible(analysis)
 
     def finish(self) -> list[Diagnosis]:
         """Put the report in order; the diagnoses, one for each of its findings. Files that were not asked for are left out."""
+        self._judge_comments()
         diagnoses = arrange(d for d in self.diagnoses if d.finding.location.filename in self.filenames)
         self.report.findings = [diagnosis.finding for diagnosis in diagnoses]
         self.report.errors.sort(key=lambda error: (error.filename, error.row, error.column, error.message))

@@ -21,6 +21,8 @@ from klint.torch_model.sites import LossSite, Slot
 
 STUDIED = ("kl_div", "cross_entropy", "nll_loss")
 PROJECT = Project()
+PLACES = 12
+"""How many places are listed for each reason."""
 
 Row = tuple[str, str, dict[str, str | None]]
 """A loss, its place, and for each slot why nothing is known of it (None: it is known)."""
@@ -48,6 +50,11 @@ def reason(site: LossSite, slot: Slot) -> str | None:
         else:
             return f"it is a {type(node).__name__.lower()}"
     return "it is too long a way"
+
+
+def say(*lines: str) -> None:
+    """Print some lines."""
+    sys.stdout.writelines(line + "\n" for line in lines)
 
 
 def study(filename: str) -> list[Row]:
@@ -78,8 +85,9 @@ def main(directories: list[str]) -> None:
         rows = [row for found in pool.map(study, files, chunksize=4) for row in found]
     for loss in STUDIED:
         of_loss = [slots for name, _, slots in rows if name == loss]
-        {slot: sum(slots.get(slot) is None for slots in of_loss) for slot in ("input", "target")}
-        sum(all(why is None for why in slots.values()) for slots in of_loss)
+        known = {slot: sum(slots.get(slot) is None for slots in of_loss) for slot in ("input", "target")}
+        both = sum(all(why is None for why in slots.values()) for slots in of_loss)
+        say(f"{loss}: {len(of_loss)} calls, input known {known['input']}, target {known['target']}, both {both}")
     reasons: Counter[tuple[str, str, str]] = Counter()
     places: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for loss, place, slots in rows:
@@ -87,8 +95,8 @@ def main(directories: list[str]) -> None:
             if why is not None:
                 reasons[loss, slot, why] += 1
                 places[loss, slot, why].append(place)
-    for _key, _count in reasons.most_common():
-        pass
+    for key, count in reasons.most_common():
+        say(f"{count:5} {': '.join(key)}", *(f"        {place}" for place in places[key][:PLACES]))
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def test_noqa_row_is_where_a_comment_silences(source, row):
 
 def test_settings_refuse_unknown_codes():
     with pytest.raises(ConfigError, match="did you mean 'KL101'"):
-        Settings(select=("KL1011",))
+        Settings(select=("KL101X",))
 
 
 def test_rules_that_are_opt_in_are_off_until_selected():

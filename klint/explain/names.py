@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from klint.graph.nodes import Choice, Constant, Node, Operation, Parameter, Unknown
-from klint.source.python import Anchor, SourceUnit
+from klint.source.python import Anchor, SourceUnit, tree_nodes
 from klint.torch_model.count import Count, Size
 from klint.torch_model.facts import Space
 from klint.torch_model.infer import Inference
@@ -87,7 +87,7 @@ class Names:
         index = self._indexes.get(id(unit))
         if index is None:
             index = self._indexes[id(unit)] = _Index(unit)
-            for tree in ast.walk(unit.tree):
+            for tree in tree_nodes(unit.tree):
                 _note(tree, index)
         return index
 
@@ -120,7 +120,7 @@ def _bindings(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast
 
 def _note_parameters(tree: ast.AST, prefix: str, index: _Index) -> None:
     if isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        for parameter in ast.walk(tree.args):
+        for parameter in tree_nodes(tree.args):
             index.functions.setdefault(id(parameter), prefix + tree.name)
 
 

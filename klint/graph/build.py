@@ -11,7 +11,7 @@ from klint.graph.calls import Calls, defaults, qualified_name
 from klint.graph.containers import Containers
 from klint.graph.expressions import Expressions
 from klint.graph.library import Library
-from klint.graph.nodes import Class, Function, Identities, Instance, ModuleObject, Operation, Parameter
+from klint.graph.nodes import Class, Function, Identities, Instance, ModuleObject, Node, Operation, Parameter
 from klint.graph.objects import Objects
 from klint.graph.project import Project
 from klint.graph.relevance import bound_names, names_in, relevant_definitions
@@ -22,11 +22,15 @@ from klint.source.python import SourceUnit
 
 @dataclass(frozen=True)
 class Graph:
-    """What a module computes: every operation of the library in the order in which the walk met it, and the module objects."""
+    """What a module computes: every operation of the library in the order in which the walk met it, and the module objects.
+
+    ``merged`` are the values that branches hold alike, each with the equal one that it stands for from there on.
+    """
 
     operations: tuple[Operation, ...]
     objects: tuple[ModuleObject, ...]
     identities: Identities
+    merged: tuple[tuple[Node, Node], ...] = ()
 
 
 @dataclass(eq=False)
@@ -51,7 +55,7 @@ class Builder(Expressions, Statements, Calls, Objects, Containers):
             function = self.pending.pop(0)
             if function.definition in relevant and not self._is_settled_by_its_calls(function):
                 self.budgeted(function)
-        return Graph(tuple(self.trace), tuple(self.objects), self.identities)
+        return Graph(tuple(self.trace), tuple(self.objects), self.identities, tuple(dict.fromkeys(self.merged)))
 
     def _is_settled_by_its_calls(self, function: Function) -> bool:
         """Whether a function was followed where it is called, and would now be seen with names that were bound anew since."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from klint.graph.core import CALL_STEPS, Core
+from klint.graph.core import CALL_STEPS, STEPS, Core
 from klint.graph.nodes import (
     Choice,
     Class,
@@ -45,6 +46,7 @@ TRANSPARENT = frozenset(
         "functools.lru_cache",
         "functools.cache",
         "functools.cached_property",
+        "torch.distributions.utils.lazy_property",
         "typing.no_type_check",
     }
 )
@@ -52,6 +54,11 @@ TRANSPARENT = frozenset(
 
 _NAMESPACES = frozenset({"types.SimpleNamespace", "argparse.Namespace"})
 """Classes whose objects hold what they are made of under its name, as a dict does."""
+
+_MATH: dict[str, Callable[..., float]] = {
+    f"math.{function.__name__}": function for function in (math.exp, math.log, math.log2, math.log1p, math.sqrt)
+}
+"""Functions of numbers that are computed where the numbers are literal."""
 
 _CONTAINERS = {"torch.nn.Sequential": "args", "torch.nn.ModuleList": "modules", "torch.nn.ModuleDict": "modules"}
 
@@ -158,6 +165,9 @@ class Calls(Core):
             built = self.call_builtin("dict" if name == "OrderedDict" else name, arguments, keywords, tree, frame)
             if built is not None:
                 return built
+        number = None if keywords or is_open else _number(callee.name, arguments)
+        if number is not None:
+            return self.constant(number, anchor)
         return self.unknown(anchor, f"klint does not know what {callee.name} computes")
 
     def _super(self, arguments: tuple[Node, ...], anchor: Anchor, frame: Frame) -> Node:
@@ -219,6 +229,7 @@ class Calls(Core):
             module.call.pure,
             is_open or callee.open,
             callee,
+            callee.identity if module.has_weights else 0,
         )
 
     def _with_changed_options(self, callee: ModuleObject) -> ModuleObject:
@@ -250,6 +261,8 @@ class Calls(Core):
             return self.call(wrapped, (*receiver, *arguments), keywords, tree, frame, is_open)
         if function.definition in self.active or frame.depth >= CALLS:
             return self.unknown(anchor, f"{function.name} is recursive, or called too many calls deep")
+        if function.definition in self.too_large:
+            return self.unknown(anchor, f"{function.name} is too large to be followed")
         if is_open:
             return self.unknown(anchor, f"not all arguments of {function.name} are known")
         if isinstance(function.definition, ast.AsyncFunctionDef):
@@ -266,13 +279,16 @@ class Calls(Core):
             runs=frame.runs,
         )
         receiver = () if function.bound is None else (function.bound,)
-        limit = self.limit
-        self.limit = min(limit, self.steps + CALL_STEPS)
+        limit, start = self.limit, self.steps
+        self.limit = own = min(STEPS, start + CALL_STEPS)
         self.bind_parameters(function, (*receiver, *arguments), keywords, inner, anchor)
         result = self.walk(function, inner)
         spent = self.steps > self.limit
         self.limit = limit
         if spent:
+            if own < STEPS:  # it is too large by itself: it is not tried again, and its caller does not pay for it
+                self.too_large.add(function.definition)
+                self.steps = start
             return self.unknown(anchor, f"{function.name} is too large to be followed")
         self.followed.add(function.definition)
         return result
@@ -380,6 +396,18 @@ class Calls(Core):
                     if default is None
                     else self.evaluate(default, Frame(function.scope, depth=frame.depth))
                 )
+
+
+def _number(name: str, arguments: tuple[Node, ...]) -> float | None:
+    """What a function of ``math`` computes of literal numbers; None where it is no such function, or refuses them."""
+    values = [argument.value for argument in arguments if isinstance(argument, Constant)]
+    numbers = [value for value in values if isinstance(value, (int, float))]
+    if name not in _MATH or not numbers or len(numbers) != len(arguments):
+        return None
+    try:
+        return _MATH[name](*numbers)
+    except (ArithmeticError, TypeError, ValueError):
+        return None
 
 
 def qualified_name(function: Function) -> str:

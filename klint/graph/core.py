@@ -54,6 +54,14 @@ OBJECTS = (Class, Function, Instance, Items, ModuleObject, Partial, Reference, S
 """Nodes whose attributes and calls are looked up in themselves; all others are taken for tensors or numbers."""
 
 
+def _is_none(value: Node) -> bool:
+    return isinstance(value, Constant) and value.value is None
+
+
+def _is_empty(value: Node) -> bool:
+    return isinstance(value, Sequence) and not value.items
+
+
 @dataclass(eq=False)
 class Before:
     """The state before a branch: the names of the running scope, and a mark of the heap."""
@@ -92,6 +100,8 @@ class Core:
     importing: int = 0
     imports: dict[tuple[str, str], Node | None] = field(default_factory=dict)
     followed: set[ast.AST] = field(default_factory=set)
+    too_large: set[ast.AST] = field(default_factory=set)
+    merged: list[tuple[Node, Node]] = field(default_factory=list)
 
     # The parts that subclasses bring.
 
@@ -257,6 +267,8 @@ class Core:
         if isinstance(condition, Constant):
             return then if condition.value else otherwise
         if then.identity == otherwise.identity:
+            if then is not otherwise and not isinstance(then, Constant):
+                self.merged.append((then, otherwise))
             return then
         width = sum(side.width if isinstance(side, Choice) else 1 for side in (then, otherwise))
         if width > WIDTH:
@@ -273,11 +285,15 @@ class Core:
         pure: bool = True,
         is_open: bool = False,
         constructor: ModuleObject | None = None,
+        owner: int = 0,
     ) -> Operation:
-        """A call of an operation; equal pure operations on equal operands share their identity."""
+        """A call of an operation; equal pure operations on equal operands share their identity.
+
+        ``owner`` is the identity of the module whose weights are behind the value.
+        """
         if pure and not is_open:
             operands = ((slot, node.identity) for slot, node in arguments.items())
-            identity = self.identities.of("operation", name, *operands)
+            identity = self.identities.of("operation", name, *operands, *((owner,) if owner else ()))
         else:
             identity = self.identities.fresh()
         node = Operation(
@@ -383,15 +399,16 @@ class Core:
         for slot in ("input", "target"):
             if slot in bound:
                 bound[slot] = self.feasible(bound[slot])
+        if "tensors" in bound:
+            bound["tensors"] = self.feasible(bound["tensors"], _is_empty)
         return self.operation(signature.operation, bound, anchor, frame, signature.pure, is_open)
 
     # Choices and joins.
 
-    def feasible(self, value: Node) -> Node:
-        """A value that is used as an object or tensor, without the alternatives in which it would be None."""
+    def feasible(self, value: Node, is_refused: Callable[[Node], bool] = _is_none) -> Node:
+        """A value without the alternatives that its use refuses: None, where it is used as an object or tensor."""
         while isinstance(value, Choice):
-            sides = (value.then, value.otherwise)
-            kept = [side for side in sides if not (isinstance(side, Constant) and side.value is None)]
+            kept = [side for side in (value.then, value.otherwise) if not is_refused(side)]
             if len(kept) != 1:
                 break
             value = kept[0]

@@ -273,7 +273,7 @@ class Expressions(Core):
         if isinstance(value, Items):
             return self.any_item(value.item, frame) if not isinstance(index, Operation) else value
         if isinstance(value, Dictionary):
-            found = value.get(key) if isinstance(index, Constant) else None
+            found = value.get(key) if isinstance(index, Constant) else self._any_entry(value, index, frame)
             return found or self.unknown(anchor, "which entry of the dict it is is not known")
         if isinstance(value, ModuleObject):
             items = value.options.get("args")
@@ -285,6 +285,16 @@ class Expressions(Core):
         if isinstance(value, OBJECTS):
             return self.unknown(anchor, "what the object holds is not known")
         return self.operation("getitem", {"input": value, "index": index}, anchor, frame)
+
+    def _any_entry(self, value: Dictionary, key: Node, frame: Frame) -> Node | None:
+        """The entry of a small dict under a key that is not known: the last one whose key it equals."""
+        if not 0 < len(value.entries) <= UNROLLED or not self.is_tensor(key):
+            return None
+        result = value.entries[0][1]
+        for name, entry in value.entries[1:]:
+            condition = self.operation("eq", {"input": key, "other": name}, key.anchor, frame)
+            result = self.choice(condition, entry, result)
+        return result
 
     def unpack(self, value: Node, count: int, star: int | None, tree: ast.AST, frame: Frame) -> list[Node]:
         """The values of ``count`` targets that a value is unpacked into; ``star`` is the index of a starred one."""
@@ -392,21 +402,30 @@ class Expressions(Core):
             if value is result or not self.is_tensor(value):
                 continue
             shared, all_of_it = self._storage(value)
-            if shared is not storage:
+            if shared.isdisjoint(storage):
                 continue
-            if whole and all_of_it and signature is not None and signature.slots == ("input",):
-                changed: Node = self.apply(signature, (value,), {}, frame.anchor(tree), frame)
+            if whole and all_of_it and shared == storage and signature is not None and signature.slots == ("input",):
+                changed = self.each(value, lambda one: self.apply(signature, (one,), {}, frame.anchor(tree), frame))
             else:
                 changed = self.unknown(frame.anchor(tree), "it is changed in place")
             frame.scope.names[name] = changed
 
-    def _storage(self, value: Node) -> tuple[Node, bool]:
-        """The tensor whose numbers a view shows, and whether it shows all of them."""
-        whole = True
-        while isinstance(value, Operation) and value.name in self.library.views and "input" in value.arguments:
-            whole = whole and (value.name in self.library.whole_views or _takes_all(value))
-            value = value.arguments["input"]
-        return value, whole
+    def _storage(self, value: Node) -> tuple[set[int], bool]:
+        """The tensors, by ``id``, whose numbers a view shows, one for each alternative, and whether it shows all of them."""
+        tensors, whole = set[int](), True
+        seen, queue = set[int](), [value]
+        for node in queue:
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+            if isinstance(node, Choice):
+                queue.extend((node.then, node.otherwise))
+            elif isinstance(node, Operation) and node.name in self.library.views and "input" in node.arguments:
+                whole = whole and (node.name in self.library.whole_views or _takes_all(node))
+                queue.append(node.arguments["input"])
+            else:
+                tensors.add(id(node))
+        return tensors, whole
 
     def rebind(self, old: Node, new: Node, frame: Frame) -> None:
         """After an operation in place every name and attribute that holds the object holds its new value."""
@@ -436,11 +455,36 @@ class Expressions(Core):
         if isinstance(receiver, Constant) and isinstance(receiver.value, str) and name == "format":
             values = self.sequence("tuple", (*arguments, *keywords.values()), frame.anchor(tree))
             return self.operation("format", {"values": values}, frame.anchor(tree), frame)
+        if isinstance(receiver, Instance) and name in _REGISTERS and not self.defines(receiver.cls, name):
+            self._register(receiver, name, arguments, keywords, tree, frame)
         known = self.container_method(receiver, name, arguments, tree, frame)
         if known is not None:
             return known
         callee = self.attribute(receiver, name, tree.func, frame)
         return self.call(callee, arguments, keywords, tree, frame, is_open)
+
+    def _register(
+        self,
+        receiver: Instance,
+        method: str,
+        arguments: tuple[Node, ...],
+        keywords: dict[str, Node],
+        tree: ast.Call,
+        frame: Frame,
+    ) -> None:
+        """``self.register_buffer("name", value)`` sets an attribute; a buffer may be filled anew."""
+        slots = ("name", _REGISTERS[method])
+        given = {**dict(zip(slots, arguments, strict=False)), **keywords}
+        name, value = (given.get(slot) for slot in slots)
+        if value is None or not isinstance(name, Constant) or not isinstance(name.value, str):
+            return
+        if method == "register_buffer":
+            buffer = self.reference("torch.nn.Buffer", frame.anchor(tree))
+            value = self.each(
+                value, lambda one: self.call(buffer, (one,), {}, tree, frame) if self.is_tensor(one) else one
+            )
+        self.heap.set((receiver.identity, name.value), value)
+        self.settled.add((receiver.identity, name.value))
 
     def _Lambda(self, tree: ast.Lambda, frame: Frame) -> Node:
         return Function(frame.anchor(tree), self.identities.fresh(), tree, frame.scope.unit, frame.scope)
@@ -527,6 +571,15 @@ class Expressions(Core):
 _SELF_RETURNING = frozenset(
     "to cuda cpu eval train half float double bfloat16 requires_grad_ apply compile type".split()
 )
+
+
+_REGISTERS = {
+    "register_buffer": "tensor",
+    "register_parameter": "param",
+    "register_module": "module",
+    "add_module": "module",
+}
+"""Methods of a module that set an attribute whose name is given, with the slot of its value."""
 
 
 def _takes_all(item: Operation) -> bool:

@@ -22,10 +22,14 @@ class Signature:
 
 @dataclass(frozen=True)
 class ModuleSignature:
-    """A module class: the slots of its constructor, and the signature of the call (None: not known what it computes)."""
+    """A module class: the slots of its constructor, and the signature of the call (None: not known what it computes).
+
+    ``has_weights`` says that two modules of the same options compute different values of the same input.
+    """
 
     slots: tuple[str, ...]
     call: Signature | None
+    has_weights: bool = False
 
 
 class Library(Protocol):
@@ -64,6 +68,9 @@ class Library(Protocol):
 
     def member(self, module: str, name: str) -> Signature | None:
         """The signature of an attribute or method of a module class's objects: an operation on the constructor's options."""
+
+    def learnt(self, module: str, name: str) -> Signature | None:
+        """The signature that wraps a tensor which a module class's objects learn and hold under this name."""
 
     def canonical(self, name: str) -> str:
         """The name under which the tables know a qualified name (``torch.nn.modules.loss.X`` is ``torch.nn.X``)."""

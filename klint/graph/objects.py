@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from klint.graph.core import OBJECTS, Core
+from klint.graph.library import Signature
 from klint.graph.nodes import (
     Choice,
     Class,
@@ -24,6 +25,7 @@ from klint.graph.nodes import (
     Super,
 )
 from klint.graph.scope import Frame
+from klint.source.python import Anchor, tree_nodes
 
 _MODULE = "<module>"
 """The attribute under which an object of a class that derives from a library module holds that module."""
@@ -32,6 +34,10 @@ _RECORDS = frozenset(
     {"dataclasses.dataclass", "dataclass", "attr.s", "attrs.define", "attrs.frozen", "typing.NamedTuple"}
 )
 """Decorators and bases that make ``__init__`` from the annotated attributes of the class."""
+
+
+_PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "torch.distributions.utils.lazy_property"})
+"""Decorators of methods that are read as attributes."""
 
 
 class Objects(Core):
@@ -236,6 +242,9 @@ class Objects(Core):
             if self.library.function(f"{value.name}.{name}") is not None:
                 method = self.reference(f"{value.name}.{name}", anchor)
                 return Partial(anchor, self.identities.fresh(), method, (), value.options)
+            learnt = self.library.learnt(value.name, name)
+            if learnt is not None:
+                return self._learnt(value, name, learnt, anchor, frame)
             if name in value.options:
                 return value.options[name]
         module = self.heap.get((value.identity, _MODULE)) if isinstance(value, Instance) else None
@@ -250,6 +259,17 @@ class Objects(Core):
                 return Partial(anchor, self.identities.fresh(), method, (value,), {})
         identity = self.identities.of("attribute", value.identity, name)
         return self.unknown(anchor, "the attribute is not set in what klint can see", identity=identity)
+
+    def _learnt(self, value: ModuleObject, name: str, signature: Signature, anchor: Anchor, frame: Frame) -> Node:
+        """``layer.bias``: a tensor of the layer's own, or None where the constructor was told that there is none."""
+        identity = self.identities.of("attribute", value.identity, name)
+        told = value.options.get(name)
+        if isinstance(told, Constant) and told.value is False:
+            return self.constant(None, anchor)
+        held = self.unknown(anchor, "it is learnt", identity=identity)
+        if value.open or not (told is None or (isinstance(told, Constant) and told.value is True)):
+            return held
+        return self.operation(signature.operation, {"input": held}, anchor, frame)
 
     def _attribute_of_choice(self, value: Choice, name: str, tree: ast.AST, frame: Frame) -> Node:
         alternatives = [side for side in (value.then, value.otherwise) if not isinstance(side, Constant)]
@@ -270,7 +290,7 @@ class Objects(Core):
         if isinstance(value, Class):
             return found
         method = replace(found, bound=value)
-        if names & {"builtins.property", "functools.cached_property"}:
+        if names & _PROPERTIES:
             return self.call(method, (), {}, tree, frame)
         return method
 
@@ -313,7 +333,7 @@ def _setters(definition: ast.ClassDef) -> dict[str, list[str]]:
         for method in definition.body:
             if isinstance(method, ast.FunctionDef) and method.name != "__init__" and method.args.args:
                 receiver = method.args.args[0].arg
-                for node in ast.walk(method):
+                for node in tree_nodes(method):
                     if (
                         isinstance(node, ast.Attribute)
                         and isinstance(node.ctx, ast.Store)

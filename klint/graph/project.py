@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from klint.source.python import SourceError, SourceUnit, parse_source, read_source
+from klint.source.python import SourceError, SourceUnit, parse_source, read_source, tree_nodes
 
 KEPT = 400
 """How many parsed modules are kept at hand."""
@@ -126,7 +126,7 @@ def _bound(statement: ast.stmt) -> set[str]:
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return {statement.name}
     names: set[str] = set()
-    for node in ast.walk(statement):
+    for node in tree_nodes(statement):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
         elif isinstance(node, ast.alias):
@@ -140,11 +140,11 @@ def imports_any(tree: ast.Module, names: frozenset[str]) -> frozenset[str]:
     """Those of some names that a module imports from elsewhere, or takes as an attribute of a module that it imports."""
     modules: set[str] = set()
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in tree_nodes(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             modules.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
             found.update(alias.name for alias in node.names if alias.name in names)
-    for node in ast.walk(tree):
+    for node in tree_nodes(tree):
         if isinstance(node, ast.Attribute) and node.attr in names:
             root: ast.expr = node.value
             while isinstance(root, ast.Attribute):

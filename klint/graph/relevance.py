@@ -8,14 +8,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from klint.source.python import tree_nodes
+
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def relevant_definitions(tree: ast.Module, wanted: frozenset[str]) -> frozenset[ast.AST]:
     """The functions of a module that mention a wanted name, or a name through which one is reached.
 
-    Such names are those of functions that matter, of classes with a method that matters, and of attributes and module
-    globals that are assigned from an expression that mentions one.
+    Such names are those of functions that matter, of classes with a method that matters and of those that derive from them, and
+    of attributes and module globals that are assigned from an expression that mentions one.
     """
     functions: list[tuple[Definition, frozenset[str], str | None]] = []
     assignments: list[tuple[frozenset[str], frozenset[str]]] = []
@@ -25,8 +27,9 @@ def relevant_definitions(tree: ast.Module, wanted: frozenset[str]) -> frozenset[
     for statement in tree.body:
         if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             assignments.extend(_assignments(statement, attributes_only=False))
-    for node in ast.walk(tree):
+    for node in tree_nodes(tree):
         if isinstance(node, ast.ClassDef):
+            assignments.append((frozenset((node.name,)), frozenset().union(*map(names_in, node.bases))))
             for statement in node.body:
                 if isinstance(statement, (ast.Assign, ast.AnnAssign)):
                     assignments.extend(_assignments(statement, attributes_only=False))
@@ -61,7 +64,7 @@ def _definitions(tree: ast.AST, owner: str | None = None) -> Iterator[tuple[Defi
 def names_in(tree: ast.AST) -> frozenset[str]:
     """Every identifier that a tree mentions, in strings too (``getattr(F, "kl_div")``)."""
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in tree_nodes(tree):
         if isinstance(node, ast.Name):
             names.add(node.id)
         elif isinstance(node, ast.Attribute):
@@ -75,7 +78,7 @@ def names_in(tree: ast.AST) -> frozenset[str]:
 
 def _assignments(tree: ast.AST, attributes_only: bool) -> Iterator[tuple[frozenset[str], frozenset[str]]]:
     """Targets of assignments with the names that their values mention; aliases of imports count as assignments."""
-    for node in ast.walk(tree):
+    for node in tree_nodes(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             for alias in node.names:
                 if alias.asname:
@@ -85,7 +88,7 @@ def _assignments(tree: ast.AST, attributes_only: bool) -> Iterator[tuple[frozens
             names = {
                 part.attr if isinstance(part, ast.Attribute) else part.id
                 for target in targets
-                for part in ast.walk(target)
+                for part in tree_nodes(target)
                 if isinstance(part, ast.Attribute) or (isinstance(part, ast.Name) and not attributes_only)
             }
             if names:
@@ -100,7 +103,7 @@ def bound_names(tree: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.Global):
             yield from node.names
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            queue.extend(inner for inner in ast.walk(node) if isinstance(inner, ast.Global))
+            queue.extend(inner for inner in tree_nodes(node) if isinstance(inner, ast.Global))
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id
         elif not isinstance(node, (ast.ClassDef, ast.Lambda)):

@@ -9,6 +9,7 @@ from klint.graph.containers import UNROLLED
 from klint.graph.core import Branch, Core
 from klint.graph.nodes import Class, Constant, Dictionary, Function, ModuleObject, Node, Operation, Sequence
 from klint.graph.scope import Frame, Scope
+from klint.source.python import tree_nodes
 
 
 class Statements(Core):
@@ -61,7 +62,7 @@ class Statements(Core):
             self._assign_item(target, value, frame)
 
     def _assign_item(self, target: ast.Subscript, value: Node, frame: Frame) -> None:
-        """``x[i] = value``: a dict of known entries gets one more, anything else is no longer known."""
+        """``x[i] = value``: a dict of known entries gets one more, of a tensor a part is overwritten, anything else is no longer known."""
         container = self.evaluate(target.value, frame)
         index = self.evaluate(target.slice, frame)
         anchor = frame.anchor(target)
@@ -70,6 +71,9 @@ class Statements(Core):
         elif isinstance(container, Dictionary) and isinstance(index, Constant):
             entries = (*container.entries, (index, value))
             self.rebind(container, self.dictionary(entries, anchor), frame)
+        elif isinstance(container, Operation):  # its shape and type stay
+            arguments = {"input": container, "value": value}
+            self.rebind(container, self.operation("setitem", arguments, anchor, frame, pure=False), frame)
         else:
             self.rebind(container, self.unknown(anchor, "a part of it is overwritten"), frame)
 
@@ -296,7 +300,7 @@ class Statements(Core):
         for case in tree.cases:
             matched = self.unknown(frame.anchor(case.pattern), "which case matches is not known")
             frame.path = (*path, (matched, True))
-            for node in ast.walk(case.pattern):
+            for node in tree_nodes(case.pattern):
                 name = getattr(node, "name", None)
                 if isinstance(node, (ast.MatchAs, ast.MatchStar)) and name:
                     frame.bind(name, self.unknown(frame.anchor(node), "it is matched by a pattern"))
@@ -318,11 +322,11 @@ def _stores(body: list[ast.stmt]) -> list[str]:
     names = {
         node.id
         for statement in body
-        for node in ast.walk(statement)
+        for node in tree_nodes(statement)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
     return sorted(names)
 
 
 def _leaves_by_break(body: list[ast.stmt]) -> bool:
-    return any(isinstance(node, (ast.Break, ast.Continue)) for statement in body for node in ast.walk(statement))
+    return any(isinstance(node, (ast.Break, ast.Continue)) for statement in body for node in tree_nodes(statement))

@@ -8,19 +8,81 @@ from klint.rules.base import SECTIONS, Rule
 from klint.rules.kl101_kl_input_probabilities import KlInputProbabilities
 from klint.rules.kl102_kl_input_scores import KlInputScores
 from klint.rules.kl103_kl_target_log_probabilities import KlTargetLogProbabilities
+from klint.rules.kl104_kl_target_scores import KlTargetScores
+from klint.rules.kl105_kl_log_target_probabilities import KlLogTargetProbabilities
+from klint.rules.kl106_kl_swapped_arguments import KlSwappedArguments
+from klint.rules.kl107_kl_class_indices import KlClassIndices
+from klint.rules.kl108_kl_dim_mismatch import KlDimMismatch
+from klint.rules.kl109_kl_broadcast import KlBroadcast
 from klint.rules.kl110_log_of_softmax import LogOfSoftmax
+from klint.rules.kl111_normalised_twice import NormalisedTwice
+from klint.rules.kl112_kl_elementwise_probabilities import KlElementwiseProbabilities
+from klint.rules.kl113_scaled_after_normalising import ScaledAfterNormalising
 from klint.rules.kl201_kl_mean_reduction import KlMeanReduction
 from klint.rules.kl202_kl_batchmean_unbatched import KlBatchmeanUnbatched
+from klint.rules.kl203_kl_batchmean_positions import KlBatchmeanPositions
+from klint.rules.kl204_kl_elementwise_mean import KlElementwiseMean
+from klint.rules.kl205_legacy_reduction import LegacyReduction
+from klint.rules.kl206_reduction_in_wrong_slot import ReductionInWrongSlot
+from klint.rules.kl208_unknown_reduction import UnknownReduction
+from klint.rules.kl209_reduced_twice import ReducedTwice
+from klint.rules.kl210_divided_twice import DividedTwice
 from klint.rules.kl301_kl_vs_ce_divisors import KlVsCeDivisors
+from klint.rules.kl401_ce_input_probabilities import CeInputProbabilities
+from klint.rules.kl403_ce_input_elementwise import CeInputElementwise
+from klint.rules.kl404_ce_target_not_distribution import CeTargetNotDistribution
+from klint.rules.kl405_nll_input import NllInput
+from klint.rules.kl406_bce_input_scores import BceInputScores
+from klint.rules.kl407_bce_logits_input_probabilities import BceLogitsInputProbabilities
+from klint.rules.kl408_loss_constructor_call import LossConstructorCall
+from klint.rules.kl409_ce_class_dim import CeClassDim
+from klint.rules.kl410_single_class import SingleClass
+from klint.rules.kl411_implicit_softmax_dim import ImplicitSoftmaxDim
+from klint.rules.kl412_softmax_batch_dim import SoftmaxBatchDim
+from klint.rules.kl413_ce_swapped_arguments import CeSwappedArguments
+from klint.rules.kl414_integer_one_hot import IntegerOneHot
+from klint.rules.kl902_ce_input_log_probabilities import CeInputLogProbabilities
+from klint.rules.kl905_unused_noqa import UnusedNoqa
 
 RULES: tuple[Rule[Any], ...] = (
     KlInputProbabilities(),
     KlInputScores(),
     KlTargetLogProbabilities(),
+    KlTargetScores(),
+    KlLogTargetProbabilities(),
+    KlSwappedArguments(),
+    KlClassIndices(),
+    KlDimMismatch(),
+    KlBroadcast(),
     LogOfSoftmax(),
+    NormalisedTwice(),
+    KlElementwiseProbabilities(),
+    ScaledAfterNormalising(),
     KlMeanReduction(),
     KlBatchmeanUnbatched(),
+    KlBatchmeanPositions(),
+    KlElementwiseMean(),
+    LegacyReduction(),
+    ReductionInWrongSlot(),
+    UnknownReduction(),
+    ReducedTwice(),
+    DividedTwice(),
     KlVsCeDivisors(),
+    CeInputProbabilities(),
+    CeInputElementwise(),
+    CeTargetNotDistribution(),
+    NllInput(),
+    BceInputScores(),
+    BceLogitsInputProbabilities(),
+    LossConstructorCall(),
+    CeClassDim(),
+    SingleClass(),
+    ImplicitSoftmaxDim(),
+    SoftmaxBatchDim(),
+    CeSwappedArguments(),
+    IntegerOneHot(),
+    CeInputLogProbabilities(),
+    UnusedNoqa(),
 )
 
 

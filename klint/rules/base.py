@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Generic, TypeVar
 
-from klint.finding import Confidence, Finding, Fix, Severity
+from klint.finding import Confidence, Finding, Fix, Related, Severity
 from klint.rules.claims import Claim
 from klint.source.python import Anchor
 
@@ -22,22 +22,27 @@ Site = TypeVar("Site")
 
 @dataclass(frozen=True)
 class Draft:
-    """A finding as a rule words it: where it stands, its one line, what makes the case, and the claim that verify tests."""
+    """A finding as a rule words it: where it stands, its one line, what makes the case, and the claim that verify tests.
+
+    ``severity`` is set where it is another one than the rule's. ``fix`` is asked once the finding is reported; it says None
+    where there is no fix that is sure.
+    """
 
     anchor: Anchor
     message: str
-    claim: Claim
+    claim: Claim | None
     confidence: Confidence = Confidence.PROVEN
     related: tuple[tuple[Anchor, str], ...] = ()
-    fix: Fix | None = None
+    fix: Callable[[], Fix | None] | None = None
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A finding together with the claim, in the terms of the graph, that ``klint verify`` replays."""
+    """A finding with the claim, in the terms of the graph, that ``klint verify`` replays; None where no number is claimed."""
 
     finding: Finding
-    claim: Claim
+    claim: Claim | None
 
 
 class Rule(ABC, Generic[Site]):
@@ -54,6 +59,34 @@ class Rule(ABC, Generic[Site]):
     @abstractmethod
     def check(self, site: Site) -> Iterator[Draft]:
         """Yield a draft for each misuse at ``site``, judged by facts alone."""
+
+    def diagnosis(self, draft: Draft, callers: Iterable[Anchor] = ()) -> Diagnosis:
+        """What becomes of a draft of this rule; ``callers`` are the calls that lead to its site."""
+        location = draft.anchor.location
+        fix = draft.fix() if draft.fix is not None else None
+        if fix is not None and any(edit.location.filename != location.filename for edit in fix.edits):
+            fix = None  # what another file's code becomes is for its own findings to say
+        related = [Related(anchor.location, message) for anchor, message in draft.related]
+        related.extend(Related(caller.location, "called from here") for caller in callers)
+        finding = Finding(
+            code=self.code,
+            name=self.name,
+            message=draft.message,
+            severity=draft.severity or self.severity,
+            confidence=draft.confidence,
+            location=location,
+            claim="" if draft.claim is None else draft.claim.text,
+            url=self.url,
+            noqa_row=location.row,
+            related=tuple(dict.fromkeys(related)),
+            fix=fix,
+        )
+        return Diagnosis(finding, draft.claim)
+
+    @property
+    def level(self) -> str:
+        """``on``: reported unless it is ignored; ``opt-in``: only when it is selected."""
+        return "on" if self.default else "opt-in"
 
     @cached_property
     def page(self) -> str:

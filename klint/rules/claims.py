@@ -9,6 +9,7 @@ from enum import Enum
 from klint.graph.nodes import Node
 from klint.torch_model.count import Count
 from klint.torch_model.facts import Space
+from klint.torch_model.infer import Inference
 
 
 class Effect(Enum):
@@ -18,6 +19,10 @@ class Effect(Enum):
     DIFFERS = "differs"  # another number
     NAN = "nan"
     UNDERFLOW = "underflow"  # equal, until a score gap makes it infinite
+    RAISES = "raises"  # torch refuses it
+    SAME = "same"  # the same number: the code misleads, and no more
+    FLAT = "flat"  # it does not depend on ``subject``: the gradient there is 0
+    LEAK = "leak"  # a gradient flows into ``subject``, where none is meant to
 
 
 class Divisor(Enum):
@@ -43,6 +48,8 @@ class Expected:
     """What the site should compute, for an oracle that works from the definition.
 
     For ``kl_div``: sum over classes of Q (log Q - log P), with P read from ``input`` and Q from ``target``, over ``divisor``.
+    For ``cross_entropy`` and ``nll_loss``: -sum Q log P, where a target of class indices is the Q that is 1 at the index. For
+    ``binary_cross_entropy`` and ``binary_cross_entropy_with_logits``: -sum Q log P + (1 - Q) log (1 - P), number by number.
     """
 
     loss: str
@@ -55,16 +62,20 @@ class Expected:
 class Claim:
     """One prediction. ``text`` is for people; verify evaluates ``as_written``, ``fixed`` and ``expected`` on the same tensors.
 
-    ``counterpart`` is the other side of a comparison (``CE - entropy``), which the fixed code must equal. ``ratio`` is as written over
-    expected, where the claim knows it. ``choices`` says, by identity of the condition, which alternatives of the graph are
-    meant.
+    Where there is no definition to hold it against (``expected`` is None), the fixed code is the reference; ``fixed`` is None
+    where no single expression is the right one. ``counterpart`` is the other side of a comparison (``CE - entropy``), which the
+    fixed code must equal. ``ratio`` is as written over expected, where the claim knows it. ``subject`` is the tensor that a claim about a
+    gradient is about. ``choices`` says, by identity of the condition, which alternatives of the graph are meant. ``world`` is the reading of
+    the graph in which the rule found this, which the engine adds: the ranks and sizes that it knows hold for made-up tensors too.
     """
 
     text: str
     effect: Effect
     as_written: Node
-    fixed: Node
-    expected: Expected
+    fixed: Node | None = None
+    expected: Expected | None = None
     ratio: Count | None = None
     counterpart: Node | None = None
+    subject: Node | None = None
     choices: Mapping[int, bool] = field(default_factory=dict)
+    world: Inference | None = field(default=None, compare=False, repr=False)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import combinations, islice, product
 from typing import Any
 
-from klint.finding import Confidence, Finding, Related
+from klint.finding import Confidence, Location
 from klint.graph.build import Graph, build
 from klint.graph.nodes import Choice, Dictionary, ModuleObject, Node, Operation, Parameter
 from klint.graph.nodes import Sequence as SequenceNode
@@ -20,7 +21,7 @@ from klint.torch_model.evidence import evidence, tested_rank
 from klint.torch_model.infer import Inference
 from klint.torch_model.library import TORCH
 from klint.torch_model.losses import LOSSES
-from klint.torch_model.sites import ComparisonSite, LossSite, Readings
+from klint.torch_model.sites import ComparisonSite, LossSite, OptionsSite, Readings
 
 WORLDS = 4
 """How many free conditions are told apart at one site; further ones are joined."""
@@ -71,9 +72,11 @@ class _Engine:
         self.graph = graph
         self.loss_rules = [rule for rule in rules if rule.site is LossSite]
         self.comparison_rules = [rule for rule in rules if rule.site is ComparisonSite]
+        self.options_rules = [rule for rule in rules if rule.site is OptionsSite]
         self.inferences: dict[tuple[tuple[int, bool], ...], Inference] = {}
         self.evidence = evidence(graph.operations)
-        self.consumers = _consumers(graph.operations)
+        self.merged = _merged(graph)
+        self.consumers = _consumers(graph)
 
     def run(self) -> Analysis:
         analysis = Analysis()
@@ -82,12 +85,17 @@ class _Engine:
         for operation in self.graph.operations:
             if operation.name in LOSSES:
                 places.setdefault(id(operation.anchor.tree), []).append(operation)
+        beside: dict[tuple[str, str], list[tuple[Operation, ...]]] = {}
         for calls in places.values():
-            readings = Readings(tuple(calls))
+            beside.setdefault(_function(calls[0]), []).append(tuple(calls))
+        for calls in places.values():
+            readings = Readings(tuple(calls), tuple(beside[_function(calls[0])]))
             judged = [self._judge_call(call, readings) for call in calls]
             analysis.sites += 1
             analysis.understood += any(understood for _, understood in judged)
             drafts.extend(_agreed([found for found, _ in judged], calls))
+        for calls in self._criteria.values():
+            drafts.extend(_agreed([self._judge_options(call) for call in calls], calls))
         if places:
             for operation, pair in self._comparisons():
                 drafts.extend((rule, draft, operation) for rule, draft in self._judge_pair(operation, *pair))
@@ -114,16 +122,58 @@ class _Engine:
         for inference in self._worlds((call,), call.path):
             site = LossSite(call, inference, self.consumers, readings)
             understood = understood and site.is_understood
-            worlds.append([(rule, draft) for rule in self.loss_rules for draft in rule.check(site)])
+            worlds.append(
+                [(rule, _in_world(draft, inference)) for rule in self.loss_rules for draft in rule.check(site)]
+            )
         return _in_all(worlds), understood
+
+    @cached_property
+    def _criteria(self) -> dict[int, list[Operation]]:
+        """By the place of the source, where options of a loss stand: functional calls, and modules as called with tensors unknown."""
+        criteria: dict[int, list[Operation]] = {}
+        calls = [operation for operation in self.graph.operations if operation.name in LOSSES]
+        functional = [call for call in calls if call.constructor is None]
+        for call in (*functional, *map(self._called, filter(_is_loss_module, self.graph.objects))):
+            criteria.setdefault(id(call.anchor.tree), []).append(call)
+        return criteria if self.options_rules else {}
+
+    def _called(self, made: ModuleObject) -> Operation:
+        """A call of a loss module where it is made."""
+        module = TORCH.module(made.name)
+        assert module is not None  # it is one of the table's losses
+        assert module.call is not None
+        tensors = {slot: Parameter(made.anchor, self.graph.identities.fresh(), slot) for slot in module.call.slots}
+        return Operation(
+            made.anchor,
+            self.graph.identities.fresh(),
+            module.call.operation,
+            {**tensors, **made.options},
+            made.open,
+            made,
+            made.path,
+            made.callers,
+            made.function,
+        )
+
+    def _judge_options(self, call: Operation) -> list[tuple[Rule[Any], Draft]]:
+        return _in_all(
+            [
+                [
+                    (rule, _in_world(draft, inference))
+                    for rule in self.options_rules
+                    for draft in rule.check(OptionsSite(call, inference, self.consumers))
+                ]
+                for inference in self._worlds((call,), call.path)
+            ]
+        )
 
     def _judge_pair(self, place: Operation, left: Node, right: Node) -> list[tuple[Rule[Any], Draft]]:
         return _in_all(
             [
                 [
-                    (rule, draft)
+                    (rule, _in_world(draft, inference))
                     for rule in self.comparison_rules
-                    for draft in rule.check(ComparisonSite(left, right, place, inference))
+                    for draft in rule.check(ComparisonSite(left, right, place, inference, self.merged))
                 ]
                 for inference in self._worlds((left, right), place.path)
             ]
@@ -175,19 +225,39 @@ class _Engine:
         for operation in self.graph.operations:
             if operation.name in COMPARING and len(operation.arguments) >= 2:
                 first, second, *_ = operation.arguments.values()
-                yield operation, (_bare(first), _bare(second))
+                pair = (_bare(first), _bare(second))
+                if self._hold_loss(pair):
+                    yield operation, pair
             elif operation.name in SHOWING:
                 where = (operation.function, *(id(caller.tree) for caller in operation.callers))
                 values = operation.arguments.get("values")
                 for value in _flat(values) if values is not None else ():
-                    if self._may_hold_loss(value):
+                    if isinstance(value, (Operation, Choice)):
                         shown.setdefault(where, []).append((operation, value))
         for values_shown in shown.values():
             for (_, left), (place, right) in combinations(values_shown[:COMPARED], 2):
-                yield place, (left, right)
+                if self._hold_loss((left, right)):
+                    yield place, (left, right)
 
-    def _may_hold_loss(self, node: Node) -> bool:
-        return isinstance(node, (Operation, Choice))
+    def _hold_loss(self, nodes: Iterable[Node]) -> bool:
+        """Whether a loss is behind one of some nodes: most values that code compares have none, and are settled by this."""
+        return any(id(node) in self._behind_loss for node in nodes)
+
+    @cached_property
+    def _behind_loss(self) -> frozenset[int]:
+        """The ``id`` of every node that is computed from a loss."""
+        queue: list[Node] = [operation for operation in self.graph.operations if operation.name in LOSSES]
+        found = {id(node) for node in queue}
+        for node in queue:
+            for user in self.consumers.get(id(node), ()):
+                if id(user) not in found:
+                    found.add(id(user))
+                    queue.append(user)
+        return frozenset(found)
+
+
+def _function(call: Operation) -> tuple[str, str]:
+    return call.anchor.unit.filename, call.function
 
 
 def _is_loss_module(made: ModuleObject) -> bool:
@@ -209,11 +279,14 @@ def _rests_on_parameter(call: Operation) -> bool:
     return False
 
 
-def _consumers(operations: Iterable[Operation]) -> dict[int, list[Node]]:
-    """The nodes that use a node, by its ``id``: operations, and the choices and containers that operations are given."""
+def _consumers(graph: Graph) -> dict[int, list[Node]]:
+    """The nodes that use a node, by its ``id``: operations, and the choices and containers that operations are given.
+
+    What uses a value that branches hold alike uses the equal ones too, of which the graph keeps none.
+    """
     consumers: dict[int, list[Node]] = {}
     seen: set[int] = set()
-    queue: list[Node] = list(operations)
+    queue: list[Node] = list(graph.operations)
     for node in queue:
         if id(node) not in seen:
             seen.add(id(node))
@@ -222,21 +295,19 @@ def _consumers(operations: Iterable[Operation]) -> dict[int, list[Node]]:
                 if operand is not condition:
                     consumers.setdefault(id(operand), []).append(node)
                 queue.append(operand)
-    _share_between_branches(consumers, queue)
+    for kept, other in reversed(graph.merged):  # what is merged last is used by all that comes after
+        own = consumers.setdefault(id(other), [])
+        known = set(map(id, own))
+        own.extend(use for use in consumers.get(id(kept), ()) if id(use) not in known)
     return consumers
 
 
-def _share_between_branches(consumers: dict[int, list[Node]], nodes: Iterable[Node]) -> None:
-    """Let equal loss calls of different branches share their uses: of both the graph keeps one as what comes after."""
-    equal: dict[int, list[Operation]] = {}
-    for node in nodes:
-        if isinstance(node, Operation) and node.name in LOSSES:
-            equal.setdefault(node.identity, []).append(node)
-    for calls in equal.values():
-        for call in calls:
-            if id(call) not in consumers:
-                others = [other for other in calls if other.path != call.path and id(other) in consumers]
-                consumers[id(call)] = [use for other in others for use in consumers[id(other)]]
+def _merged(graph: Graph) -> dict[int, list[Node]]:
+    """By the ``id`` of a value that branches hold alike, the equal ones that it stands for from there on."""
+    merged: dict[int, list[Node]] = {}
+    for kept, other in graph.merged:
+        merged.setdefault(id(kept), []).append(other)
+    return merged
 
 
 def _bare(node: Node) -> Node:
@@ -284,6 +355,11 @@ def _conditions(nodes: Iterable[Node]) -> tuple[dict[int, Node], set[int]]:
     return conditions, identities
 
 
+def _in_world(draft: Draft, inference: Inference) -> Draft:
+    """A draft whose claim knows the world in which it was made."""
+    return draft if draft.claim is None else replace(draft, claim=replace(draft.claim, world=inference))
+
+
 def _in_all(worlds: list[list[tuple[Rule[Any], Draft]]]) -> list[tuple[Rule[Any], Draft]]:
     """The drafts of the first world whose codes every other world reports too."""
     if not worlds:
@@ -297,13 +373,14 @@ def _agreed(
 ) -> Iterator[tuple[Rule[Any], Draft, Operation]]:
     """One place, judged for every way that leads to it: a proven finding stands; a likely one only if no caller refutes it."""
     everywhere = set.intersection(*({rule.code for rule, _ in found} for found in judged))
-    reported: set[str] = set()
+    reported: set[tuple[str, Location]] = set()
     for found, call in sorted(zip(judged, calls, strict=True), key=lambda pair: len(pair[1].callers)):
         for rule, draft in found:
             stands = draft.confidence is Confidence.PROVEN or rule.code in everywhere
-            if stands and rule.code not in reported:
+            if stands and (rule.code, draft.anchor.location) not in reported:
                 yield rule, draft, call
-        reported |= {rule.code for rule, draft in found if draft.confidence is Confidence.PROVEN}
+        proven = (pair for pair in found if pair[1].confidence is Confidence.PROVEN)
+        reported |= {(rule.code, draft.anchor.location) for rule, draft in proven}
 
 
 def _diagnoses(drafts: list[tuple[Rule[Any], Draft, Operation]]) -> list[Diagnosis]:
@@ -314,22 +391,7 @@ def _diagnoses(drafts: list[tuple[Rule[Any], Draft, Operation]]) -> list[Diagnos
         key = (draft.anchor.location, rule.code)
         if key in found or key in replaced:
             continue
-        related = [Related(anchor.location, message) for anchor, message in draft.related]
-        related.extend(Related(caller.location, "called from here") for caller in operation.callers)
-        finding = Finding(
-            code=rule.code,
-            name=rule.name,
-            message=draft.message,
-            severity=rule.severity,
-            confidence=draft.confidence,
-            location=draft.anchor.location,
-            claim=draft.claim.text,
-            url=rule.url,
-            noqa_row=draft.anchor.location.row,
-            related=tuple(dict.fromkeys(related)),
-            fix=draft.fix,
-        )
-        found[key] = Diagnosis(finding, draft.claim)
+        found[key] = rule.diagnosis(draft, operation.callers)
     return sorted(found.values(), key=lambda diagnosis: diagnosis.finding.sort_key)
 
 

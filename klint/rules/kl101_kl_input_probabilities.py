@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from klint.finding import Severity
 from klint.rules.base import Draft, Rule
 from klint.rules.claims import Effect
+from klint.rules.fixes import in_logs, unsafe
 from klint.rules.rewrite import kl_claim, log_of, with_arguments
 from klint.torch_model.facts import Space
 from klint.torch_model.sites import LossSite
@@ -48,6 +49,11 @@ class KlInputProbabilities(Rule[LossSite]):
     loss = F.kl_div(F.log_softmax(logits, dim=1), target, reduction="batchmean")
     ```
 
+    ## Fix
+
+    Unsafe, since another loss is trained: softmax becomes log_softmax where nothing but the loss uses what it makes, and else at the
+    call; of other probabilities the log is taken at the call.
+
     ## References
 
     - [torch.nn.KLDivLoss](https://pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html)
@@ -65,10 +71,11 @@ class KlInputProbabilities(Rule[LossSite]):
             return
         maker = site.input.maker
         made = f" ({maker.name})" if maker is not None and maker.name in ("softmax", "exp") else ""
+        meant = "log_softmax" if maker is not None and maker.name == "softmax" else "their log"
         yield Draft(
             site.anchor,
             f"input {site.input.text} holds probabilities{made} where kl_div takes their log: the value is negative and its "
-            "optimum one-hot; use log_softmax",
+            f"optimum one-hot; use {meant}",
             kl_claim(
                 site,
                 "value = -H(target) - sum input * target, not KL",
@@ -77,4 +84,5 @@ class KlInputProbabilities(Rule[LossSite]):
             ),
             site.input.facts.confidence,
             ((maker.anchor, "probabilities are made here"),) if maker is not None else (),
+            fix=lambda: unsafe(f"Use {meant}", in_logs(site, site.input)),
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from klint.finding import Confidence, Severity
 from klint.rules.base import Draft, Rule
 from klint.rules.claims import Effect
+from klint.rules.fixes import normalised, unsafe
 from klint.rules.rewrite import apply, kl_claim, with_arguments
 from klint.torch_model.facts import Space
 from klint.torch_model.sites import LossSite
@@ -47,6 +48,11 @@ class KlInputScores(Rule[LossSite]):
     loss = F.kl_div(F.log_softmax(logits, dim=1), target, reduction="batchmean")
     ```
 
+    ## Fix
+
+    Unsafe, since another loss is trained: the log_softmax of the scores is taken at the call, over the last dim where the class dim is
+    not known.
+
     ## References
 
     - [torch.nn.KLDivLoss](https://pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html)
@@ -79,4 +85,5 @@ class KlInputScores(Rule[LossSite]):
             ),
             facts.confidence,
             ((maker.anchor, "scores are made here"),) if maker is not None else (),
+            fix=lambda: unsafe("Use log_softmax", normalised(site, site.input, "log_softmax", dim)),
         )

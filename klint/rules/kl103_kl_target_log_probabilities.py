@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from klint.finding import Confidence, Severity
 from klint.rules.base import Draft, Rule
 from klint.rules.claims import Effect
+from klint.rules.fixes import in_log_target, unsafe
 from klint.rules.rewrite import kl_claim, with_arguments
 from klint.torch_model.facts import Space
 from klint.torch_model.sites import LossSite
@@ -45,6 +46,11 @@ class KlTargetLogProbabilities(Rule[LossSite]):
     loss = F.kl_div(F.log_softmax(student, dim=1), F.log_softmax(teacher, dim=1), reduction="batchmean", log_target=True)
     ```
 
+    ## Fix
+
+    Unsafe, since another loss is trained: `log_target=True` is set at the call, or at the constructor of a module that is called nowhere
+    else.
+
     ## References
 
     - [torch.nn.functional.kl_div](https://pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html)
@@ -70,4 +76,5 @@ class KlTargetLogProbabilities(Rule[LossSite]):
             kl_claim(site, "value is NaN", Effect.NAN, with_arguments(site.call, log_target=True)),
             facts.confidence,
             ((maker.anchor, "log-probabilities are made here"),) if maker is not None else (),
+            fix=lambda: unsafe("Use log_target=True", in_log_target(site)),
         )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from klint.finding import Severity
+from klint.finding import Fix, Severity
 from klint.graph.nodes import Operation
 from klint.rules.base import Draft, Rule
 from klint.rules.claims import Claim, Effect
-from klint.rules.rewrite import apply, kl_claim, with_arguments
+from klint.rules.fixes import safe, unsafe
+from klint.rules.makers import log_softmax_of
+from klint.rules.rewrite import apply, kl_claim, loss_claim, with_arguments
 from klint.torch_model.facts import Space
 from klint.torch_model.sites import LossSite, Slot
 
@@ -48,6 +51,11 @@ class LogOfSoftmax(Rule[LossSite]):
     loss = F.kl_div(F.log_softmax(logits, dim=1), target, reduction="batchmean")
     ```
 
+    ## Fix
+
+    Safe: one log_softmax has the same value wherever the log of the softmax is finite. Unsafe where a number is added, or a clamp stands
+    in between, which changes the value of unlikely classes.
+
     ## References
 
     - [torch.nn.functional.log_softmax](https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html)
@@ -61,7 +69,7 @@ class LogOfSoftmax(Rule[LossSite]):
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """A slot holds log-probabilities that a log made of what a softmax made."""
-        if site.loss != "kl_div":
+        if site.loss not in ("kl_div", "nll_loss"):
             return
         for slot in (site.input, site.target):
             found = _log_of_softmax(site, slot)
@@ -78,7 +86,15 @@ class LogOfSoftmax(Rule[LossSite]):
                 _claim(site, slot, meant),
                 slot.facts.confidence,
                 ((softmax.anchor, "softmax is applied here"), (log.anchor, "its log is taken here")),
+                fix=partial(_fix, site, log, softmax),
             )
+
+
+def _fix(site: LossSite, log: Operation, softmax: Operation) -> Fix | None:
+    """One log_softmax; safe unless a number that is added, or a clamp, shows in the value."""
+    edits = log_softmax_of(site.anchor.unit, log, softmax)
+    is_plain = site.inference.resolve(log.arguments["input"]) is softmax
+    return (safe if is_plain else unsafe)("Use log_softmax", edits)
 
 
 def _log_of_softmax(site: LossSite, slot: Slot) -> tuple[Operation, Operation] | None:
@@ -93,4 +109,5 @@ def _log_of_softmax(site: LossSite, slot: Slot) -> tuple[Operation, Operation] |
 
 def _claim(site: LossSite, slot: Slot, meant: Operation) -> Claim:
     fixed = with_arguments(site.call, **{slot.name: meant})
-    return kl_claim(site, "equal until the softmax underflows, then -inf or NaN", Effect.UNDERFLOW, fixed)
+    claim = kl_claim if site.loss == "kl_div" else loss_claim
+    return claim(site, "equal until the softmax underflows, then -inf or NaN", Effect.UNDERFLOW, fixed)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from klint.finding import Severity
 from klint.rules.base import Draft, Rule
 from klint.rules.claims import Divisor, Effect
+from klint.rules.fixes import has_rank_everywhere, reduction, unsafe
 from klint.rules.rewrite import kl_claim, with_arguments
 from klint.torch_model.count import ONE
 from klint.torch_model.sites import LossSite
@@ -46,6 +47,11 @@ class KlBatchmeanUnbatched(Rule[LossSite]):
     loss = F.kl_div(F.log_softmax(logits, dim=0), target, reduction="sum")
     ```
 
+    ## Fix
+
+    Unsafe, since the loss is multiplied by the class count: the reduction becomes `'sum'`, at the call or at the constructor of a module
+    that is called nowhere else.
+
     ## References
 
     - [torch.nn.functional.kl_div](https://pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html)
@@ -79,4 +85,5 @@ class KlBatchmeanUnbatched(Rule[LossSite]):
                 None if classes is None else ONE / classes,
             ),
             related=tuple(related),
+            fix=lambda: unsafe("Use reduction='sum'", reduction(site, "sum") if has_rank_everywhere(site, 1) else None),
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from klint.finding import Severity
+from klint.finding import Fix, Severity
 from klint.graph.nodes import Constant, Node, Operation
 from klint.rules.base import Draft, Rule
 from klint.rules.claims import Divisor, Effect
+from klint.rules.fixes import reduction, unsafe
 from klint.rules.rewrite import kl_claim, per_row, with_arguments
 from klint.torch_model.count import ONE, Count
 from klint.torch_model.facts import Distribution, Facts
@@ -52,6 +54,10 @@ class KlVsCeDivisors(Rule[ComparisonSite]):
     print(kl, F.cross_entropy(x, p) - F.cross_entropy(y, p))
     ```
 
+    ## Fix
+
+    Unsafe, since the loss is multiplied: the reduction becomes the one with the divisor of the other side, where there is one.
+
     ## References
 
     - [torch.nn.functional.kl_div](https://pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html)
@@ -76,31 +82,31 @@ class KlVsCeDivisors(Rule[ComparisonSite]):
             return
         if any(_is_weight(site, node) for operation in kl.loss.reduced for node in operation.operands()):
             return
-        call = kl.loss.call
-        loss_site = LossSite(call, site.inference, {})
         divisor, rows = ONE / _weight(kl), ONE / _weight(other)
-        wanted = _divisor(loss_site, rows)
-        if wanted is None:
-            return
-        yield Draft(
-            call.anchor,
-            f"KL divides by {divisor}, cross entropy minus entropy by {rows}: this value is {ratio} times the other; "
-            f"use {_use(loss_site, wanted)}",
-            kl_claim(
-                loss_site,
-                f"KL = {ratio} * (CE - entropy)",
-                Effect.RATIO,
-                _fixed(loss_site, wanted),
-                wanted,
-                ratio,
-                counterpart=nodes[1],
-                as_written=nodes[0],
-            ),
-            related=(
-                (nodes[1].anchor, "compared with cross entropy minus entropy"),
-                (site.place.anchor, "side by side"),
-            ),
-        )
+        for call in site.equal_calls(nodes[0], kl.loss.call):
+            loss_site = LossSite(call, site.inference, {})
+            wanted = _divisor(loss_site, rows)
+            if wanted is not None:
+                yield Draft(
+                    call.anchor,
+                    f"KL divides by {divisor}, cross entropy minus entropy by {rows}: this value is {ratio} times the other; "
+                    f"use {_use(loss_site, wanted)}",
+                    kl_claim(
+                        loss_site,
+                        f"KL = {ratio} * (CE - entropy)",
+                        Effect.RATIO,
+                        _fixed(loss_site, wanted),
+                        wanted,
+                        ratio,
+                        counterpart=nodes[1],
+                        as_written=nodes[0],
+                    ),
+                    related=(
+                        (nodes[1].anchor, "compared with cross entropy minus entropy"),
+                        (site.place.anchor, "side by side"),
+                    ),
+                    fix=partial(_fix, loss_site, wanted) if not kl.loss.reduced else None,
+                )
 
 
 def _is_kl(facts: Facts) -> bool:
@@ -176,6 +182,17 @@ def _use(site: LossSite, wanted: Divisor) -> str:
     if rank == 1:
         return "reduction='sum'"
     return "reduction='batchmean'" if rank in (2, None) else "reduction='none' with .sum(-1).mean()"
+
+
+def _fix(site: LossSite, wanted: Divisor) -> Fix | None:
+    """The reduction that the message names, where it is no more than that."""
+    value = _REDUCTIONS.get(wanted) or ("sum" if site.input.facts.rank == 1 else "batchmean")
+    meant = f"reduction={value!r}"
+    return (
+        unsafe(f"Use {meant}", reduction(site, value))
+        if _use(site, wanted) == meant and site.reduction != "none"
+        else None
+    )
 
 
 _REDUCTIONS = {Divisor.ONE: "sum", Divisor.BATCH: "batchmean", Divisor.NUMEL: "mean"}

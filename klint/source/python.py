@@ -6,8 +6,11 @@ import ast
 import io
 import tokenize
 import warnings
+from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 from klint.finding import Location
@@ -30,7 +33,7 @@ class SourceError:
         return f"{place}: {self.message}"
 
 
-@dataclass
+@dataclass(eq=False)
 class SourceUnit:
     """One module of Python: its name as the user spelled it, its text, its tree, and what of it did not parse."""
 
@@ -65,6 +68,44 @@ class SourceUnit:
         rows[0] = rows[0][place.column - 1 :]
         return " ".join(" ".join(rows).split())
 
+    def stretch(self, row: int, column: int, end_column: int) -> Anchor:
+        """A stretch of one line that is no node of the tree; columns are 1-based and count characters."""
+        line = self.lines[row - 1]
+        start, end = (len(line[: at - 1].encode()) for at in (column, end_column))
+        return Anchor(self, ast.expr(lineno=row, col_offset=start, end_lineno=row, end_col_offset=end))
+
+    @cached_property
+    def parents(self) -> dict[int, ast.AST]:
+        """By the ``id`` of a tree node, the node that holds it."""
+        return {id(child): parent for parent in ast.walk(self.tree) for child in ast.iter_child_nodes(parent)}
+
+    def above(self, node: ast.AST) -> Iterator[ast.AST]:
+        """The nodes that hold a tree node, the nearest first."""
+        parent = self.parents.get(id(node))
+        while parent is not None:
+            yield parent
+            parent = self.parents.get(id(parent))
+
+    def span(self, node: ast.AST) -> tuple[int, int]:
+        """Where a tree node starts and ends in ``text``, in characters from 0."""
+        place = self.location(node)
+        return self.offset(place.row, place.column), self.offset(place.end_row, place.end_column)
+
+    def offset(self, row: int, column: int) -> int:
+        """How many characters of ``text`` stand before a place."""
+        return self._starts[row - 1] + column - 1
+
+    def between(self, start: int, end: int) -> Location:
+        """The place of a stretch of ``text``, given in characters from 0."""
+        row, end_row = (bisect_right(self._starts, offset) for offset in (start, end))
+        column, end_column = start - self._starts[row - 1] + 1, end - self._starts[end_row - 1] + 1
+        return Location(self.filename, row, column, end_row, end_column)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """How many characters stand before each line."""
+        return [0, *accumulate(map(len, self.lines))]
+
     def _column(self, row: int, offset: int) -> int:
         if row > len(self.lines):
             return offset + 1
@@ -90,6 +131,23 @@ class Anchor:
     def text(self) -> str:
         """The source text, on one line."""
         return self.unit.segment(self.tree)
+
+
+def tree_nodes(tree: ast.AST) -> list[ast.AST]:
+    """Every node of a tree but the contexts of names, parents before their children: ``ast.walk`` in a third of its time."""
+    stack, found = [tree], list[ast.AST]()
+    while stack:
+        node = stack.pop()
+        found.append(node)
+        kind = node.__class__
+        if kind is ast.Name or kind is ast.Constant:
+            continue
+        for value in node.__dict__.values():
+            if value.__class__ is list:
+                stack.extend([item for item in value if isinstance(item, ast.AST)])
+            elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
+                stack.append(value)
+    return found
 
 
 def read_source(path: Path, filename: str) -> str | SourceError:

@@ -9,10 +9,26 @@ from __future__ import annotations
 
 import re
 import tokenize
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 _LINE = re.compile(r"# noqa(?::\s?(?P<codes>(?:[A-Z]+[0-9]+[,\s]*)+))?", re.IGNORECASE)
+_CODE = re.compile(r"[^,\s]+")
 _FILE = re.compile(r"\s*# flake8[:=]\s*noqa", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class NoqaCode:
+    """A code of a ``noqa`` comment, and where it stands: row and columns are 1-based and count characters."""
+
+    code: str
+    row: int
+    column: int
+
+    @property
+    def end_column(self) -> int:
+        """The column after its last character."""
+        return self.column + len(self.code)
 
 
 class Suppressions:
@@ -20,7 +36,8 @@ class Suppressions:
 
     def __init__(self, lines: Sequence[str]) -> None:
         self._lines = lines
-        self._ranges = _joined_rows(lines)
+        self._ranges, self._comments = _joined_rows(lines)
+        self._used: set[tuple[int, str]] = set()
         self.skips_file = any(_FILE.match(line) for line in lines)
 
     def comment_row(self, row: int) -> int:
@@ -37,21 +54,46 @@ class Suppressions:
             return False
         if comment["codes"] is None:
             return True
-        return code.startswith(tuple(re.findall(r"[^,\s]+", comment["codes"])))
+        named = [prefix for prefix in _codes(comment) if code.startswith(prefix)]
+        self._used.update((last, prefix) for prefix in named)
+        return bool(named)
+
+    def unused(self) -> Iterator[NoqaCode]:
+        """The codes of ``noqa`` comments for which ``silences`` has found no finding."""
+        if self.skips_file:
+            return
+        for row, start in sorted(self._comments.items()):
+            comment = _LINE.search(self._lines[row - 1], start)
+            if comment is None or comment["codes"] is None:
+                continue
+            last = self._range(row)[1]
+            for match in _CODE.finditer(self._lines[row - 1], *comment.span("codes")):
+                if (last, match[0]) not in self._used:
+                    yield NoqaCode(match[0], row, match.start() + 1)
 
     def _range(self, row: int) -> tuple[int, int]:
         return self._ranges.get(row, (row, row))
 
 
-def _joined_rows(lines: Sequence[str]) -> dict[int, tuple[int, int]]:
-    """For each row the first and the last one of the line that it belongs to; empty where the file has no tokens."""
+def _codes(comment: re.Match[str]) -> list[str]:
+    return _CODE.findall(comment["codes"])
+
+
+def _joined_rows(lines: Sequence[str]) -> tuple[dict[int, tuple[int, int]], dict[int, int]]:
+    """For each row the first and the last one of the line that it belongs to, and for each comment's row its first column.
+
+    Both are empty where the file has no tokens.
+    """
     ranges: dict[int, tuple[int, int]] = {}
+    comments: dict[int, int] = {}
     remaining = iter(lines)
     first = None
     try:
         for token in tokenize.generate_tokens(lambda: next(remaining, "")):
             if token.type in (tokenize.DEDENT, tokenize.ENDMARKER):
                 continue
+            if token.type == tokenize.COMMENT:
+                comments[token.start[0]] = token.start[1]
             if first is None:
                 first = token.start[0]
             if token.type in (tokenize.NEWLINE, tokenize.NL):
@@ -59,5 +101,5 @@ def _joined_rows(lines: Sequence[str]) -> dict[int, tuple[int, int]]:
                 ranges |= dict.fromkeys(range(rows[0], rows[1] + 1), rows)
                 first = None
     except (tokenize.TokenError, SyntaxError):
-        return {}
-    return ranges
+        return {}, {}
+    return ranges, comments

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from klint.graph.nodes import Constant, Operation
+from klint.graph.nodes import Constant, Node, Operation
 from klint.torch_model.count import ONE, ZERO, Count
-from klint.torch_model.facts import Distribution, Facts, Shape, Space
+from klint.torch_model.creation import whole
+from klint.torch_model.facts import Distribution, Facts, Shape, Space, replace
 from klint.torch_model.infer import Inference, reads, unread
+from klint.torch_model.mixtures import mean_of_logs
+from klint.torch_model.operations import OPERATIONS
 from klint.torch_model.scalars import added, number, operand, power, whole_quotient
 from klint.torch_model.table import Transfer
 from klint.torch_model.terms import (
@@ -44,15 +46,68 @@ def add(inference: Inference, node: Operation) -> Facts:
     if right.count == ZERO or (left.count == ZERO and sign > 0):
         return right if left.count == ZERO else left
     result = _same_shape(inference, node, left, right)
+    if _stays_whole(inference, node):
+        return whole(result, node)
     result = summed_parts(result, left, right, Count.number(sign))
     if left.terms is not None and right.terms is not None and same_positions(left, right):
         return replace(result, terms=add_terms((*left.terms, *(scaled_terms(right.terms, Count.number(sign)) or ()))))
     if node.name == "sub" and _is_log_normaliser(inference, node, left, right):
         return replace(result, **_normalised(left, node, right, Space.LOG_PROBABILITIES))
+    mean = mean_of_logs(inference, node, result) if node.name == "sub" else None
+    if mean is not None:
+        return mean
     first, second = _mass(left), _mass(right)
     if node.name == "add" and first and second and left.same_dim(left.dim, right.dim):
         return _mixture(result, left, first + second, node)
+    for scores, other in ((left, "other"), (right, "input")):
+        if scores.space is Space.SCORES and _is_held(inference, inference.value(node, other)):
+            return replace(result, space=Space.SCORES, made_by=node, confidence=scores.confidence)
     return _shifted(result, left, right, node)
+
+
+_OF_ONE_TENSOR = (Transfer.KEEP, Transfer.VIEW, Transfer.INDEX, Transfer.SELECT)
+
+
+def _is_held(inference: Inference, node: Node | None) -> bool:
+    """Whether a value is, or is part of, a tensor that a module learns or holds: no sum with one normalises scores."""
+    while isinstance(node, Operation):
+        transfer = OPERATIONS[node.name].transfer if node.name in OPERATIONS else None
+        if transfer in (Transfer.PARAMETER, Transfer.BUFFER):
+            return True
+        node = inference.value(node, "input") if transfer in _OF_ONE_TENSOR else None
+    return False
+
+
+_WHOLE_NUMBERS = frozenset("numel length process".split())
+_STAY_WHOLE = frozenset("add sub mul floordiv neg".split())
+
+
+def _stays_whole(inference: Inference, node: Operation) -> bool:
+    """Whether a sum or product is one of class indices and whole numbers, and so whole itself."""
+    operands = [inference.value(node, slot) for slot in ("input", "other")]
+    indices = [operand is not None and inference.facts(operand).space is Space.INDICES for operand in operands]
+    return any(indices) and all(
+        is_index or _is_whole(inference, operand) for is_index, operand in zip(indices, operands, strict=True)
+    )
+
+
+def _is_whole(inference: Inference, node: Node | None) -> bool:
+    """Whether a value is a Python number, and a whole one: a literal, a size, or what is computed of those."""
+    queue = [node]
+    for value in queue:
+        if isinstance(value, Constant):
+            if type(value.value) is not int:
+                return False
+        elif isinstance(value, Operation) and value.name in _STAY_WHOLE:
+            queue.extend(map(inference.resolve, value.operands()))
+        elif not isinstance(value, Operation) or not (value.name in _WHOLE_NUMBERS or _is_size(inference, value)):
+            return False
+    return True
+
+
+def _is_size(inference: Inference, value: Operation) -> bool:
+    """``x.size(0)``, ``x.shape[0]``."""
+    return value.name in ("shape", "getitem") and inference.facts(value).count is not None
 
 
 def _shifted(result: Facts, left: Facts, right: Facts, node: Operation) -> Facts:
@@ -83,10 +138,14 @@ def multiply(inference: Inference, node: Operation) -> Facts:
         return replace(_same_shape(inference, node, left, left), **_normalised(left, node, right, Space.PROBABILITIES))
     tensor, factor = (left, second) if second is not None or divides or first is None else (right, first)
     result = _same_shape(inference, node, left, right)
+    if not divides and _stays_whole(inference, node):
+        return whole(result, node)
     if factor is not None and factor.factor:
         result = _scaled(result, tensor, ONE / factor if divides else factor, node)
     elif not divides:
         result = multiplied_parts(result, left, right)
+    if factor is None:
+        result = _weighed(result, left, right, node, divides)
     mass = _mass(tensor)
     if mass is not None and factor is not None and factor.is_number and factor.factor:
         return _mixture(result, tensor, mass / factor.factor if divides else mass * factor.factor, node)
@@ -104,6 +163,15 @@ def _scaled(result: Facts, tensor: Facts, by: Count, node: Operation) -> Facts:
         loss = replace(loss, divisor=divisor, reduced=(*loss.reduced, node))
     result = scaled_parts(result, tensor, by)
     return replace(result, loss=loss, terms=scaled_terms(tensor.terms, by))
+
+
+def _weighed(result: Facts, left: Facts, right: Facts, node: Operation, divides: bool) -> Facts:
+    """``result`` as a loss times, or over, one number of which nothing is known: of its divisor nothing is known either."""
+    pairs = [(left, right)] if divides else [(left, right), (right, left)]
+    for value, weight in pairs:
+        if value.loss is not None and weight.loss is None and weight.rank == 0:
+            return replace(result, loss=replace(value.loss, divisor=None, reduced=(*value.loss.reduced, node)))
+    return result
 
 
 @reads(T.FLOORDIV)
@@ -141,11 +209,13 @@ def _mixture(result: Facts, part: Facts, mass: Fraction, node: Operation) -> Fac
 
 
 def _is_own_sum(inference: Inference, node: Operation, left: Facts, right: Facts) -> bool:
-    """Whether ``x / y`` is ``x / x.sum(dim, keepdim=True)``."""
+    """Whether ``x / y`` is ``x / x.sum(dim, keepdim=True)``, or ``x / x.sum()`` of a vector."""
     total = inference.value(node, "other")
     if not isinstance(total, Operation) or total.name != "sum" or left.values is None:
         return False
-    return inference.argument(total, "input").values == left.values and _keeps_one_dim(inference, total)
+    if inference.argument(total, "input").values != left.values:
+        return False
+    return _keeps_one_dim(inference, total) or (left.rank == 1 and total.arguments.keys() == {"input"})
 
 
 def _is_log_normaliser(inference: Inference, node: Operation, left: Facts, right: Facts) -> bool:
@@ -164,8 +234,10 @@ def _keeps_one_dim(inference: Inference, total: Operation) -> bool:
 def _normalised(source: Facts, node: Operation, total: Facts, space: Space) -> dict[str, Any]:
     """The fields of a tensor that was divided by its own sum over a dim, or had its logsumexp subtracted."""
     operation = node.arguments["other"]
-    written = operation.arguments["dim"] if isinstance(operation, Operation) else None
+    written = operation.arguments.get("dim") if isinstance(operation, Operation) else None
     dim = written.value if isinstance(written, Constant) and isinstance(written.value, int) else None
+    if written is None and source.rank == 1:
+        dim = -1
     distribution = None
     if space is Space.LOG_PROBABILITIES and source.values is not None:
         distribution = Distribution(source.values, source.dim_from_right(dim))
@@ -246,13 +318,15 @@ def reduce(inference: Inference, node: Operation) -> Facts:
 def _mean_of_distributions(inference: Inference, node: Operation, source: Facts, result: Facts) -> Facts:
     """A mean over other dims than its own is a mixture, and so a distribution again."""
     dims = inference.integers(node, "dim")
-    if dims is None or source.dim is None or any(source.same_dim(dim, source.dim) is not False for dim in dims):
+    if dims is None or not all(map(source.differs, dims)):
         return result
     right = source.dim_from_right(source.dim)
-    if right is None or right >= 0:
+    if right is None or (right >= 0 and min(dims) < 0):
         return result
     keep = inference.value(node, "keepdim")
-    if not (isinstance(keep, Constant) and keep.value):
+    if right >= 0 and not (isinstance(keep, Constant) and keep.value):
+        right -= sum(1 for dim in dims if dim < right)
+    elif not (isinstance(keep, Constant) and keep.value):
         below = [source.dim_from_right(dim) for dim in dims]
         right += sum(1 for dim in below if dim is not None and right < dim < 0)
     return replace(result, space=Space.PROBABILITIES, dim=right, made_by=node, confidence=source.confidence)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 
+from klint.finding import Confidence
 from klint.graph.nodes import Constant, Node, Operation, Reference, Sequence
 from klint.torch_model.count import ONE, Count, Size
-from klint.torch_model.facts import Facts, Shape, Space
+from klint.torch_model.facts import Facts, Shape, Space, replace
 from klint.torch_model.infer import Inference, reads, short, unread
 from klint.torch_model.operations import OPERATIONS
 from klint.torch_model.table import Transfer
@@ -145,13 +145,43 @@ def overwrite(inference: Inference, node: Operation) -> Facts:
     return result if dim is None else replace(result, space=Space.PROBABILITIES, dim=dim, made_by=node)
 
 
+@reads(T.SETITEM)
+def set_item(inference: Inference, node: Operation) -> Facts:
+    """A tensor of which a part was overwritten: its shape stays, and whole numbers stay whole, whatever is written there.
+
+    Scores stay scores where scores are written, or one number.
+    """
+    source, value = inference.argument(node, "input"), inference.argument(node, "value")
+    result = replace(like(source, node), integer=source.integer)
+    if source.space is Space.INDICES:
+        return whole(result, node)
+    if source.space is not Space.SCORES or not (value.space is Space.SCORES or _is_number(inference, node, "value")):
+        return result
+    likely = value.space is Space.SCORES and value.confidence is Confidence.LIKELY
+    return replace(
+        result, space=Space.SCORES, made_by=node, confidence=value.confidence if likely else source.confidence
+    )
+
+
+def _is_number(inference: Inference, node: Operation, slot: str) -> bool:
+    """Whether an argument is one number: a literal, ``float("-inf")``, ``-torch.inf``."""
+    value = inference.value(node, slot)
+    while isinstance(value, Operation) and value.name in ("neg", "number"):
+        value = inference.value(value, "input")
+    return isinstance(value, (Constant, Reference))
+
+
 def _smoothed_dim(inference: Inference, node: Operation, source: Facts) -> int | None:
     """The dim along which one number is written into each row of a constant so that it sums to 1: a smoothed one-hot row."""
     dim = inference.integer(node, "dim")
     value = number_of(inference, node, "src") or number_of(inference, node, "value")
-    if dim is None or value is None or source.fill is None or node.arguments.keys() & {"reduce"}:
+    if dim is None or node.arguments.keys() & {"reduce"}:
         return None
     if not _has_one(inference, node.arguments.get("index"), dim, source):
+        return None
+    if _adds_up(inference, node, source.size(dim)):
+        return dim
+    if value is None or source.fill is None:
         return None
     size, rest = source.size(dim), source.fill
     if rest.factor:
@@ -159,6 +189,28 @@ def _smoothed_dim(inference: Inference, node: Operation, source: Facts) -> int |
             return None
         value = Count(value.factor + rest.factor * (size.factor - 1))
     return dim if _is_one(value) else None
+
+
+def _adds_up(inference: Inference, node: Operation, size: Count | None) -> bool:
+    """Whether ``1 - s`` is scattered into a constant of ``s / (n - 1)``, where n is the size of the dim."""
+    base = inference.value(node, "input")
+    if size is None or not isinstance(base, Operation) or "fill_value" not in base.arguments:
+        return False
+    fill, value = inference.value(base, "fill_value"), inference.value(node, "src") or inference.value(node, "value")
+    share, others = _operands(inference, fill, "div")
+    one, rest = _operands(inference, value, "sub")
+    count, less = _operands(inference, others, "sub")
+    if share is None or rest is None or count is None or share.identity != rest.identity:
+        return False
+    ones = [number.value for number in (one, less) if isinstance(number, Constant)]
+    return ones == [1, 1] and inference.facts(count).count == size
+
+
+def _operands(inference: Inference, node: Node | None, name: str) -> tuple[Node | None, Node | None]:
+    """The two operands of an operation of this name."""
+    if not isinstance(node, Operation) or node.name != name or node.arguments.keys() != {"input", "other"}:
+        return None, None
+    return inference.value(node, "input"), inference.value(node, "other")
 
 
 def _has_one(inference: Inference, index: Node | None, dim: int, base: Facts) -> bool:
@@ -203,7 +255,8 @@ def indices(inference: Inference, node: Operation) -> Facts:
     detail = OPERATIONS[node.name].detail
     source = inference.argument(node, "input")
     if detail == "size":
-        return whole(created(inference, node, "size"), node)
+        slot = "size" if "size" in node.arguments else "high"  # randint(high, size)
+        return whole(created(inference, node, slot), node)
     if node.name == "long":
         return whole(source, node)
     if node.name == "indices" and source.items is not None and len(source.items) > 1:
@@ -264,7 +317,7 @@ def literal(inference: Inference, node: Operation) -> Facts:
         return unread(inference, node)
     rows, sizes = _rows(inference, data)
     if rows is None or (not sizes and node.name in ("FloatTensor", "LongTensor")):
-        return unread(inference, node)
+        return _copied(inference, node, data)
     result = replace(unread(inference, node), shape=Shape(tuple(map(Count.number, sizes))), made_by=node)
     numbers = [number for row in rows for number in row]
     counts = all(isinstance(number, int) for number in numbers)
@@ -279,6 +332,19 @@ def literal(inference: Inference, node: Operation) -> Facts:
     if max(numbers) <= 0 and all(math.isclose(math.fsum(map(math.exp, row)), 1, rel_tol=1e-3) for row in rows):
         return replace(result, space=Space.LOG_PROBABILITIES, dim=-1)
     return replace(result, space=Space.SCORES)
+
+
+def _copied(inference: Inference, node: Operation, data: Node) -> Facts:
+    """A tensor of numbers that are not written out: whole where that is asked for, and a tensor again where it is made of one."""
+    result = unread(inference, node)
+    source = inference.facts(data)
+    if is_integer(inference, node) or node.name == "LongTensor":
+        return whole(result, node)
+    if node.name != "tensor" or not isinstance(data, Operation) or source.root is None:
+        return result
+    if source.integer and "dtype" in node.arguments:
+        return like(source, node)
+    return replace(source, loss=None, terms=None)
 
 
 def _takes_type(node: Operation) -> bool:

@@ -5,10 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
+from typing import TypeVar
 
 from klint.finding import Confidence
 from klint.graph.nodes import Node, Operation
 from klint.torch_model.count import ONE, Count, Size
+
+Value = TypeVar("Value")
+
+
+def replace(value: Value, **changes: object) -> Value:
+    """A copy of one of these values with some fields changed; ``dataclasses.replace`` takes five times as long."""
+    copy = object.__new__(type(value))
+    copy.__dict__.update(value.__dict__, **changes)
+    return copy
 
 
 class Space(Enum):

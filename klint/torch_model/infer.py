@@ -7,13 +7,13 @@ cost no stack; each operation is read by the function that ``TRANSFERS`` names f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 
 from klint.finding import Confidence
 from klint.graph.nodes import Choice, Constant, Node, Operation, Parameter, Sequence, Unknown
 from klint.torch_model.count import Count, Size
 from klint.torch_model.evidence import Evidence, tested_rank
-from klint.torch_model.facts import NOTHING, Facts, Shape, Space
+from klint.torch_model.facts import NOTHING, Facts, Shape, Space, replace
 from klint.torch_model.names import is_scalar_name, space_of_name
 from klint.torch_model.operations import OPERATIONS
 from klint.torch_model.table import Transfer

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from klint.graph.nodes import Constant, Node, Operation, Sequence
+from klint.graph.nodes import Choice, Constant, Items, Node, Operation, Sequence
 from klint.torch_model.count import Count
 from klint.torch_model.creation import like, new_size, reduced
-from klint.torch_model.facts import Facts, Shape, Space
-from klint.torch_model.infer import Inference, reads, short, unread
+from klint.torch_model.facts import Facts, Shape, Space, replace
+from klint.torch_model.infer import Inference, join, reads, short, unread
 from klint.torch_model.products import weakest
 from klint.torch_model.table import Transfer
 
@@ -21,13 +19,20 @@ _LOGS = {Space.ELEMENTWISE: Space.PROBABILITIES, Space.LOG_ELEMENTWISE: Space.LO
 def join_tensors(inference: Inference, node: Operation) -> Facts:
     """``cat`` and ``stack``: scores of scores; distributions stay whole unless they are joined along their own dim."""
     tensors = inference.value(node, "tensors")
+    if isinstance(tensors, Choice):
+        return _join_either(inference, node, tensors)
     nodes = tensors.items if isinstance(tensors, Sequence) else ()
+    nodes = (tensors.item,) if isinstance(tensors, Items) else nodes  # of so many parts one stands for all
     parts = [inference.facts(part) for part in nodes]
     result = unread(inference, node)
     dim = inference.integer(node, "dim") if "dim" in node.arguments else 0
     if not parts or dim is None:
         return result
-    result = replace(result, shape=_joined_shape(node, dim, [part.shape for part in parts]))
+    shape = _joined_shape(node, dim, [part.shape for part in parts])
+    if shape is not None and isinstance(tensors, Items):
+        place = dim % shape.rank
+        shape = Shape((*shape.sizes[:place], new_size(node, dim), *shape.sizes[place + 1 :]))
+    result = replace(result, shape=shape, min_rank=min(part.min_rank for part in parts) + (node.name == "stack"))
     known = {part.space for part in parts} - {Space.UNKNOWN}
     if node.name == "stack" and len(known) == 1 and _are_complements(inference, nodes, next(iter(known))):
         return replace(result, space=_LOGS[known.pop()], dim=dim, made_by=node)
@@ -41,6 +46,14 @@ def join_tensors(inference: Inference, node: Operation) -> Facts:
     if moved is None:
         return result
     return replace(result, space=first.space, dim=moved, made_by=first.made_by, confidence=weakest(parts))
+
+
+def _join_either(inference: Inference, node: Operation, tensors: Choice) -> Facts:
+    """What either of two lists is joined to; torch refuses an empty one."""
+    sides = [inference.resolve(side) for side in (tensors.then, tensors.otherwise)]
+    filled = [side for side in sides if not isinstance(side, Sequence) or side.items]
+    read = [join_tensors(inference, replace(node, arguments={**node.arguments, "tensors": side})) for side in filled]
+    return join(read[0], read[-1], node) if read else unread(inference, node)
 
 
 def _joined_shape(node: Operation, dim: int, shapes: list[Shape | None]) -> Shape | None:
@@ -98,11 +111,13 @@ def _is_negative(inference: Inference, one: Node, other: Node) -> bool:
 
 
 def _dim_after(node: Operation, dim: int, parts: list[Facts]) -> int | None:
-    """The dim, from the right, that joined distributions are still over; None where it is not known, or they broke."""
+    """The dim, from the right where that is known, that joined distributions are still over; None where it is not known, or they broke."""
     rights = {part.dim_from_right(part.dim) for part in parts}
     ranks = {part.rank for part in parts}
     right = rights.pop() if len(rights) == 1 else None
     rank = ranks.pop() if len(ranks) == 1 else None
+    if right is not None and right >= 0 and node.name == "stack" and dim == 0:
+        return right + 1  # a new first dim pushes the others right
     if right is None or right >= 0:
         return None
     if node.name == "stack":

@@ -32,6 +32,9 @@ _STAY_SCORES = """
 """
 """Activations that keep the shape, element by element."""
 
+BOUNDED_ACTIVATIONS = frozenset("tanh relu6 hardtanh softsign".split())
+"""Activations between two bounds, which a shift and a scale may bring to 0 and 1."""
+
 _POOLS = """
     MaxPool1d(kernel_size) MaxPool2d(kernel_size) MaxPool3d(kernel_size) AvgPool1d(kernel_size) AvgPool2d(kernel_size) AvgPool3d(kernel_size)
     AdaptiveAvgPool1d(output_size) AdaptiveAvgPool2d(output_size) AdaptiveAvgPool3d(output_size) AdaptiveMaxPool1d(output_size)

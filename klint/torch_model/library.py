@@ -17,6 +17,9 @@ _VIEWS = frozenset(
 )
 _WHOLE_VIEWS = frozenset("detach data identity view reshape unsqueeze squeeze transpose t permute".split())
 
+_LAYERS = frozenset(row.name for row in ROWS if row.transfer in (Transfer.SCORES, Transfer.EMBEDDING))
+_PARAMETER = "torch.nn.parameter.Parameter"
+
 _PASSES = frozenset(
     """
     copy.copy copy.deepcopy torch.compile torch.jit.script torch.nn.DataParallel
@@ -34,7 +37,8 @@ OBJECTS = {
 
 _ALIASES = (
     ("torch.distributions.categorical.", "torch.distributions."),
-    ("torch.nn.Parameter", "torch.nn.parameter.Parameter"),
+    ("torch.nn.Parameter", _PARAMETER),
+    ("torch.nn.Buffer", "torch.nn.parameter.Buffer"),
     ("torch.nn.modules.loss.", "torch.nn."),
     ("torch.nn.modules.activation.", "torch.nn."),
     ("torch.nn.modules.linear.", "torch.nn."),
@@ -100,6 +104,12 @@ class TorchLibrary:
         """The signature of an attribute or method of a module's objects; its slots are the constructor's."""
         return self.members.get((module, name))
 
+    def learnt(self, module: str, name: str) -> Signature | None:
+        """The signature that wraps a tensor which a module class's objects learn and hold under this name."""
+        known = self.modules.get(module)
+        is_layer = known is not None and known.call is not None and known.call.operation in _LAYERS
+        return self.functions[_PARAMETER] if is_layer and name in ("weight", "bias") else None
+
     def canonical(self, name: str) -> str:
         """The name under which the tables know a qualified name."""
         for alias, known in _ALIASES:
@@ -130,7 +140,8 @@ def _library() -> TorchLibrary:
                 library.methods[name[1:]] = Signature(row.name, ("input", *slots), not row.random)
                 library.functions.setdefault(f"torch.Tensor{name}", library.methods[name[1:]])
             elif name.startswith("torch.nn.") and name[9].isupper():
-                library.modules[name] = ModuleSignature(slots, Signature(row.name, call_slots, not row.random))
+                call = Signature(row.name, call_slots, not row.random)
+                library.modules[name] = ModuleSignature(slots, call, has_weights=not row.pure)
             else:
                 library.functions[name] = Signature(row.name, slots, not row.random)
     for name, slots in OBJECTS.items():

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from klint.graph.nodes import Constant, Operation
 from klint.torch_model.arithmetic import broadcast
 from klint.torch_model.count import ONE
-from klint.torch_model.facts import Distribution, Facts, Loss, Shape, Space, Term
+from klint.torch_model.facts import Distribution, Facts, Loss, Shape, Space, Term, replace
 from klint.torch_model.infer import Inference, reads, unread
-from klint.torch_model.losses import LOSSES
+from klint.torch_model.losses import LOSSES, OLD_REDUCTIONS
 from klint.torch_model.table import Transfer
 from klint.torch_model.terms import MINUS, add_terms, distribution_of, scaled_terms
 
 
 def reduction_of(inference: Inference, call: Operation) -> str | None:
-    """The reduction that is in force, legacy arguments included; None where it is not known."""
+    """The reduction that is in force, legacy arguments included; None where it is not known.
+
+    Legacy arguments win, except that ``F.kl_div`` divides by the batch size for ``reduction='batchmean'`` all the same.
+    """
+    named = inference.value(call, "reduction")
+    named_value = named.value if isinstance(named, Constant) and isinstance(named.value, str) else None
     legacy: list[object] = []
     for slot in ("size_average", "reduce"):
         node = inference.value(call, slot)
@@ -25,11 +28,14 @@ def reduction_of(inference: Inference, call: Operation) -> str | None:
         legacy.append(known)
     if legacy != [None, None]:
         average, reduce = (True if value is None else bool(value) for value in legacy)
-        return ("mean" if average else "sum") if reduce else "none"
-    node = inference.value(call, "reduction")
-    if node is None:
+        reduction = ("mean" if average else "sum") if reduce else "none"
+        may_be_batchmean = named_value == "batchmean" or (named is not None and not isinstance(named, Constant))
+        if call.name == "kl_div" and call.constructor is None and may_be_batchmean:
+            return "batchmean" if named_value and reduction == "sum" else None
+        return reduction
+    if named is None:
         return None if call.open else "mean"
-    return node.value if isinstance(node, Constant) and isinstance(node.value, str) else None
+    return OLD_REDUCTIONS.get(named_value, named_value) if named_value is not None else None
 
 
 def truth_of(inference: Inference, call: Operation, slot: str, default: bool) -> bool | None:

@@ -4,6 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LEGACY = ("size_average", "reduce")
+"""Options that torch took before ``reduction``, and still takes: where one of them is given, it decides."""
+
+OLD_REDUCTIONS = {"elementwise_mean": "mean"}
+"""Names of reductions that torch still takes, with a warning."""
+
+LITERALS: dict[str, tuple[type, ...]] = {
+    "weight": (),
+    "pos_weight": (),
+    "size_average": (bool,),
+    "reduce": (bool,),
+    "reduction": (str,),
+    "ignore_index": (bool, int),
+    "label_smoothing": (bool, int, float),
+    "log_target": (bool, int),
+}
+"""The types of literal that mean something in each option; tensors have none."""
+
 _LEGACY = "size_average=None, {0}reduce=None, reduction='mean'"
 
 
@@ -22,6 +40,10 @@ class LossSpec:
     call: str
     options: str
     reductions: tuple[str, ...] = ("none", "mean", "sum")
+
+    def positions(self, made: bool) -> tuple[str, ...]:
+        """The slots in positional order: of the constructor where a module is ``made``, else of the functional form."""
+        return tuple(slot.partition("=")[0] for slot in (self.options if made else self.call).split(", "))
 
     @property
     def takes_indices(self) -> bool:

@@ -39,3 +39,12 @@ _CLASS_WORDS = frozenset("class classes nclasses label labels vocab categories o
 def counts_classes(name: str) -> bool:
     """Whether a factor is named like a number of classes: ``num_classes``, ``self.vocab_size``."""
     return bool(_CLASS_WORDS & set(name.rpartition(".")[2].lower().split("_")))
+
+
+_LABEL_WORDS = frozenset("label labels target targets".split())
+
+
+def names_labels(name: str) -> bool:
+    """Whether a value is named like what a model is trained towards: ``labels``, ``batch.targets``, ``y_true``."""
+    words = name.rpartition(".")[2].lower().strip("_").split("_")
+    return words[-1] in _LABEL_WORDS or words[-2:] == ["y", "true"] or words[-2:] == ["ground", "truth"]

@@ -58,6 +58,7 @@ ROWS: tuple[OperationSpec, ...] = (
     ),
     _row("logsigmoid", T.LOG_SIGMOID, "F.logsigmoid(input)", "nn.LogSigmoid()"),
     _row("log", T.LOG, "torch.log(input)", ".log()", ".log_()"),
+    _row("log1p", T.UNKNOWN, "torch.log1p(input)", ".log1p()"),
     _row("exp", T.EXP, "torch.exp(input)", ".exp()", ".exp_()"),
     _row(
         "logsumexp",
@@ -85,6 +86,7 @@ ROWS: tuple[OperationSpec, ...] = (
         ".requires_grad_(requires_grad=True)",
         "torch.nn.parameter.Parameter(input, requires_grad=True)",
     ),
+    _row("buffer", T.BUFFER, "torch.nn.parameter.Buffer(input, persistent=True)", pure=False),
     _row("requires_grad_", T.KEEP, ".requires_grad_(requires_grad=True)"),
     _row("data", T.KEEP, "@data"),
     _row("variable", T.KEEP, "torch.autograd.Variable(input, requires_grad=False)"),
@@ -124,6 +126,13 @@ ROWS: tuple[OperationSpec, ...] = (
     _row("dim", T.UNKNOWN, ".dim()", ".ndimension()", "@ndim"),
     _row("numel", T.NUMEL, "torch.numel(input)", ".numel()", ".nelement()"),
     _row("length", T.LENGTH, "builtins.len(input)"),
+    _row(
+        "process",
+        T.UNKNOWN,
+        "torch.distributed.get_rank(group=None)",
+        "torch.distributed.get_world_size(group=None)",
+        pure=False,
+    ),
     _row("number", T.NUMBER, "builtins.float(input)", ".item()"),
     # Arithmetic: Python's operators are built as these too
     _row("add", T.ADD, "torch.add(input, other)", ".add(other)", ".add_(other)"),
@@ -141,10 +150,11 @@ ROWS: tuple[OperationSpec, ...] = (
     _row("normalize", T.NORMALIZE, "F.normalize(input, p=2.0, dim=1, eps=1e-12)"),
     _row(
         "cosine_similarity",
-        T.MATMUL,
+        T.COSINE,
         "F.cosine_similarity(input, other, dim=1, eps=1e-08)",
-        "torch.cosine_similarity(input, other)",
+        "torch.cosine_similarity(input, other, dim=1, eps=1e-08)",
     ),
+    _row("cosinesimilarity", T.COSINE, "nn.CosineSimilarity(dim=1, eps=1e-08)", pure=False),
     _row("floordiv", T.FLOORDIV, "torch.floor_divide(input, other)"),
     _row("mod", T.UNKNOWN, "torch.remainder(input, other)"),
     _row("pow", T.POW, "torch.pow(input, exponent)", ".pow(exponent)"),
@@ -302,8 +312,9 @@ ROWS: tuple[OperationSpec, ...] = (
     ),
     _row("isclose", T.COMPARE, "torch.isclose(input, other)", "math.isclose(input, other)", ".isclose(other)"),
     _row("assert_close", T.COMPARE, "torch.testing.assert_close(actual, expected)"),
-    # What the graph builder itself makes of loops
+    # What the graph builder itself makes of loops and of ``x[i] = value``
     _row("any_item", T.ANY_ITEM, "klint.any_item(input)", pure=False),
+    _row("setitem", T.SETITEM, "klint.setitem(input, value)", pure=False),
     _row("row", T.ROW, "klint.row(input, index)", pure=False),
     _row("print", T.UNKNOWN, "builtins.print(*values)"),
     *COMPARISONS,

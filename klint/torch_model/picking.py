@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from klint.graph.nodes import Constant, Operation, Sequence
 from klint.torch_model.count import ONE, Count
 from klint.torch_model.creation import like, new_size
-from klint.torch_model.facts import NOTHING, Facts, Shape, Space
+from klint.torch_model.facts import NOTHING, Facts, Shape, Space, replace
 from klint.torch_model.infer import Inference, reads, short
 from klint.torch_model.joining import part
 from klint.torch_model.operations import OPERATIONS
@@ -59,6 +59,8 @@ def index(inference: Inference, node: Operation) -> Facts:
 
 def _taken(inference: Inference, node: Operation, source: Facts, keys: list[Key]) -> Facts:
     """The part of a tensor under keys that are all known: whole numbers drop dims, None adds one, slices keep them."""
+    if all(isinstance(key, Operation) and not key.arguments for key in keys):  # x[:] is x, of whatever rank
+        return replace(source, min_rank=max(source.min_rank, len(keys)))
     sizes: list[Count | None] = []
     old, moved, whole = 0, None, True
     own = None if source.dim is None else _from_left(source, source.dim)
@@ -160,8 +162,10 @@ _SAME_RANK = frozenset("index_select narrow flip roll repeat_interleave".split()
 
 @reads(T.ROW)
 def row(inference: Inference, node: Operation) -> Facts:
-    """Any item along the first dim, as a loop over a tensor sees it."""
-    source = inference.argument(node, "input")
+    """Any item along the first dim, as a loop over a tensor sees it; of a tensor that was split, any part."""
+    source, maker = inference.argument(node, "input"), inference.value(node, "input")
+    if isinstance(maker, Operation) and OPERATIONS.get(maker.name) in _PARTS:
+        return part(inference, maker, source, node)
     full = Operation(node.anchor, -1, "slice", {})
     return _taken(inference, node, source, [0, *[full] * ((source.rank or 1) - 1)])
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from klint.finding import Confidence
 from klint.graph.nodes import Constant, Operation, Sequence
 from klint.torch_model.count import ONE, Count
 from klint.torch_model.creation import like, new_size
-from klint.torch_model.facts import NOTHING, Facts, Shape, Space
+from klint.torch_model.facts import NOTHING, Facts, Shape, Space, replace
 from klint.torch_model.infer import Inference, reads, unread
 from klint.torch_model.operations import OPERATIONS
 from klint.torch_model.table import Transfer

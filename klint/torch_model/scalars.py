@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 from klint.graph.nodes import Constant, Node, Operation
 from klint.torch_model.count import ZERO, Count
-from klint.torch_model.facts import Facts, Shape
+from klint.torch_model.facts import Facts, Shape, replace
 from klint.torch_model.infer import Inference
 
 _LARGEST_POWER = 8

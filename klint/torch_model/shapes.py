@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from klint.graph.nodes import Node, Operation
 from klint.torch_model.count import ONE, Count
 from klint.torch_model.creation import lists_sizes, new_size
-from klint.torch_model.facts import NOTHING, Facts, Shape, Space
+from klint.torch_model.facts import NOTHING, Facts, Shape, Space, replace
 from klint.torch_model.infer import Inference, reads
 from klint.torch_model.table import Transfer
 

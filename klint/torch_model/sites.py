@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from klint.finding import Confidence
-from klint.graph.nodes import Choice, Constant, ModuleObject, Node, Operation
+from klint.graph.nodes import Choice, Constant, ModuleObject, Node, Operation, Parameter
 from klint.source.python import Anchor
 from klint.torch_model.count import Count
 from klint.torch_model.facts import Facts, Space
 from klint.torch_model.infer import Inference, short
 from klint.torch_model.loss_calls import reduction_of, truth_of
-from klint.torch_model.losses import LOSSES
+from klint.torch_model.losses import LEGACY, LITERALS, LOSSES, LossSpec
+from klint.torch_model.operations import OPERATIONS
+from klint.torch_model.table import Transfer
 
 Consumers = Mapping[int, list[Node]]
 """The nodes that use a node, by the node's ``id``: operations, and the choices and containers that they are given."""
@@ -36,6 +39,11 @@ class Slot:
         return short(self.node) if len(self.node.anchor.text) < 30 else self.name
 
     @property
+    def title(self) -> str:
+        """How a message introduces it: by its name, and its source text where that is short."""
+        return self.name if self.text == self.name else f"{self.name} {self.text}"
+
+    @property
     def maker(self) -> Operation | None:
         """The operation that established what the slot holds."""
         return self.facts.made_by if isinstance(self.facts.made_by, Operation) else None
@@ -45,11 +53,13 @@ class Slot:
 class Readings:
     """All readings of one loss call: on its own, where nothing is known of the callers, and once for each of them.
 
-    ``known`` keeps, by world and reading, what a rule found out about it.
+    ``beside`` are those of each loss call of the same function.
+    ``known`` keeps, by rule, world and reading, what a rule found out about it.
     """
 
     calls: tuple[Operation, ...] = ()
-    known: dict[tuple[Inference, int], bool] = field(default_factory=dict)
+    beside: tuple[tuple[Operation, ...], ...] = ()
+    known: dict[tuple[str, Inference, int], bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,11 +93,18 @@ class LossSite:
 
     @cached_property
     def target(self) -> Slot:
-        """What torch calls ``target``. One dim less than the input's can only be class indices to cross entropy."""
-        slot = self._slot("target")
-        input_rank, rank = self.input.facts.rank, slot.facts.rank
+        """What torch calls ``target``.
+
+        One dim less than the input's can only be class indices to cross entropy, and so can the target of a loss that ignores a
+        class; ``nll_loss`` takes nothing else, so that the target is known where the input is.
+        """
+        slot, given = self._slot("target"), self.input.facts
+        input_rank, rank = given.rank, slot.facts.rank
         is_less = input_rank is not None and rank is not None and rank == input_rank - 1
-        if slot.facts.space is not Space.UNKNOWN or not is_less or not LOSSES[self.loss].takes_indices:
+        is_only = self.loss == "nll_loss" and given.space not in (Space.UNKNOWN, Space.INDICES)
+        if slot.facts.space is not Space.UNKNOWN or not LOSSES[self.loss].takes_indices:
+            return slot
+        if not (is_less or is_only or self.ignores_a_class):
             return slot
         return replace(slot, facts=replace(slot.facts, space=Space.INDICES))
 
@@ -96,6 +113,24 @@ class LossSite:
         if node is None:
             return Slot(name, self.call, Facts())
         return Slot(name, self.inference.resolve(node), self.inference.facts(node))
+
+    @property
+    def ignores_a_class(self) -> bool:
+        """Whether ``ignore_index`` names a class: a number from 0 up, or a size. torch then refuses soft targets."""
+        node = self.inference.value(self.call, "ignore_index")
+        if isinstance(node, Constant):
+            return isinstance(node.value, int) and node.value >= 0
+        if not isinstance(node, Operation):
+            return False
+        is_item = node.name == "getitem" and self.inference.argument(node, "input").sizes is not None
+        return is_item or node.name == "length" or (node.name == "shape" and "dim" in node.arguments)
+
+    def numbers_of(self, slot: Slot) -> Node:
+        """What a slot holds, before changes of shape and type that leave its numbers alone."""
+        node = slot.node
+        while isinstance(node, Operation) and keeps_numbers(node) and "input" in node.arguments:
+            node = self.inference.resolve(node.arguments["input"])
+        return node
 
     @cached_property
     def reduction(self) -> str | None:
@@ -125,6 +160,11 @@ class LossSite:
             if slot.facts.dim is not None:
                 return slot.facts.dim
         return None
+
+    @property
+    def class_dims_agree(self) -> bool:
+        """Whether the slots are not known to be distributions over different dims."""
+        return not self.input.facts.differs(self.target.facts.dim)
 
     @property
     def classes(self) -> Count | None:
@@ -181,9 +221,9 @@ class LossSite:
                 queue.extend((node.then, node.otherwise))
             yield node
 
-    def uses(self) -> Iterator[Operation]:
-        """The operations that use the value, directly or through others, nearest first."""
-        queue: list[Node] = [*self.consumers.get(id(self.call), ())]
+    def uses(self, value: Node | None = None) -> Iterator[Operation]:
+        """The operations that use the value of the call, or ``value``, directly or through others, nearest first."""
+        queue: list[Node] = [*self.consumers.get(id(value or self.call), ())]
         seen: set[int] = set()
         for node in queue:
             if id(node) not in seen and len(seen) < _USES:
@@ -194,15 +234,99 @@ class LossSite:
 
 
 @dataclass(frozen=True)
+class OptionsSite(LossSite):
+    """The options of a loss: of a functional call, or of a module where it is made, whether or not it is called in sight.
+
+    ``call`` is the functional call, or a call of the module with tensors of which nothing is known.
+    """
+
+    @property
+    def made(self) -> bool:
+        """Whether it is a module that is made."""
+        return self.call.constructor is not None
+
+    @property
+    def spec(self) -> LossSpec:
+        """The loss in the table."""
+        return LOSSES[self.loss]
+
+    def literal(self, slot: str) -> Constant | None:
+        """An option that is a literal in this world; None where it is absent, or not known."""
+        node = self.inference.value(self.call, slot)
+        return node if isinstance(node, Constant) else None
+
+    def is_positional(self, slot: str) -> bool:
+        """Whether an option is passed by its position."""
+        tree, slots = self.anchor.tree, self.spec.positions(self.made)
+        if not isinstance(tree, ast.Call) or any(isinstance(argument, ast.Starred) for argument in tree.args):
+            return False
+        return slot in slots and slots.index(slot) < len(tree.args)
+
+    @cached_property
+    def misplaced(self) -> dict[str, Constant]:
+        """The literals that cannot be meant for the option that they are passed for: text, and by position any other."""
+        found = {slot: self.literal(slot) for slot in LITERALS if slot in self.call.arguments}
+        return {
+            slot: node
+            for slot, node in found.items()
+            if node is not None
+            and isinstance(node.value, (str, int, float))
+            and type(node.value) not in LITERALS[slot]
+            and (isinstance(node.value, str) or self.is_positional(slot))
+        }
+
+    @cached_property
+    def legacy(self) -> dict[str, Node]:
+        """The options of old that are given, and are not None whoever the caller is."""
+        nodes = {slot: self.inference.value(self.call, slot) for slot in LEGACY}
+        return {slot: node for slot, node in nodes.items() if node is not None and _is_switch(node)}
+
+
+@dataclass(frozen=True)
 class ComparisonSite:
-    """Two values that the code puts side by side: subtracts, compares, prints or returns together."""
+    """Two values that the code puts side by side: subtracts, compares, prints or returns together.
+
+    ``merged`` holds, by the ``id`` of a value that branches hold alike, the equal ones that it stands for.
+    """
 
     left: Node
     right: Node
     place: Operation
     inference: Inference
+    merged: Mapping[int, list[Node]] = field(default_factory=dict)
+
+    def equal_calls(self, side: Node, call: Operation) -> Iterator[Operation]:
+        """A call behind a side, and the equal ones of other branches for which the graph keeps it."""
+        yield call
+        queue, seen = [side], set[int]()
+        for node in queue:
+            if id(node) not in seen and len(seen) < _USES:
+                seen.add(id(node))
+                queue.extend((*node.operands(), *self.merged.get(id(node), ())))
+                if isinstance(node, Operation) and node.identity == call.identity and exclude(node, call):
+                    yield node
 
     @cached_property
     def sides(self) -> tuple[Facts, Facts]:
         """What is known of both."""
         return self.inference.facts(self.left), self.inference.facts(self.right)
+
+
+def _is_switch(node: Node) -> bool:
+    """Whether a value is a truth value: a literal, or a parameter that is one by default."""
+    if isinstance(node, Parameter) and node.default is not None:
+        node = node.default
+        return isinstance(node, Constant) and isinstance(node.value, bool)
+    return isinstance(node, Constant) and node.value is not None
+
+
+def keeps_numbers(operation: Operation) -> bool:
+    """Whether an operation changes no more than shape and type."""
+    spec = OPERATIONS.get(operation.name)
+    return spec is not None and spec.transfer in (Transfer.KEEP, Transfer.VIEW)
+
+
+def exclude(one: Operation, other: Operation) -> bool:
+    """Whether two operations stand on different sides of one condition."""
+    holds = {condition.identity: truth for condition, truth in one.path}
+    return any(holds.get(condition.identity, truth) != truth for condition, truth in other.path)

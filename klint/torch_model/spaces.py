@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from klint.graph.nodes import Constant, Node, Operation
-from klint.torch_model.creation import is_integer, like, reduced, types_of, whole
-from klint.torch_model.facts import NOTHING, Distribution, Facts, Space
+from klint.torch_model.creation import is_integer, like, types_of, whole
+from klint.torch_model.facts import NOTHING, Distribution, Facts, Shape, Space, replace
 from klint.torch_model.infer import Inference, reads, unread
 from klint.torch_model.operations import OPERATIONS
 from klint.torch_model.table import Transfer
@@ -61,10 +59,12 @@ def categorical_source(inference: Inference, node: Operation) -> Facts:
 
 @reads(T.LOG)
 def log(inference: Inference, node: Operation) -> Facts:
-    """Probabilities become log-probabilities of the same distribution."""
-    source = inference.argument(node, "input")
+    """Probabilities become log-probabilities of the same distribution; the log of an exp is what the exp was taken of."""
+    source, maker = inference.argument(node, "input"), inference.value(node, "input")
     becomes = {Space.PROBABILITIES: Space.LOG_PROBABILITIES, Space.ELEMENTWISE: Space.LOG_ELEMENTWISE}
     space = becomes.get(source.space, Space.UNKNOWN)
+    if space is Space.UNKNOWN and isinstance(maker, Operation) and maker.name == "exp":
+        return inference.argument(maker, "input")
     distribution = source.distribution
     if distribution is None and source.values is not None:
         distribution = Distribution(source.values, None, normalised=False)
@@ -74,9 +74,11 @@ def log(inference: Inference, node: Operation) -> Facts:
 
 @reads(T.EXP)
 def exp(inference: Inference, node: Operation) -> Facts:
-    """Log-probabilities become probabilities of the same distribution."""
+    """Log-probabilities become probabilities of the same distribution; the exp of probabilities, from 1 to e, is neither."""
     source = inference.argument(node, "input")
     becomes = {Space.LOG_PROBABILITIES: Space.PROBABILITIES, Space.LOG_ELEMENTWISE: Space.ELEMENTWISE}
+    if source.space in becomes.values():
+        return replace(like(source, node, Space.SCORES), made_by=node, confidence=source.confidence)
     space = becomes.get(source.space, Space.UNKNOWN)
     result = like(source, node, space)
     if space is Space.UNKNOWN:
@@ -105,7 +107,8 @@ def keep(inference: Inference, node: Operation) -> Facts:
     kind = is_integer(inference, node) if node.name in ("to", "type") else False
     if kind:
         return whole(source, node)
-    if kind is None and source.integer and all(_is_device(argument) for argument in types_of(inference, node)):
+    is_moved = node.name == "to" and all(_is_device(argument) for argument in types_of(inference, node))
+    if kind is None and source.integer and is_moved:
         return source
     if source.space is Space.INDICES:
         return like(source, node)
@@ -132,11 +135,20 @@ def parameter(inference: Inference, node: Operation) -> Facts:
     return replace(result, space=Space.SCORES, made_by=node, confidence=source.confidence)
 
 
+@reads(T.BUFFER)
+def buffer(inference: Inference, node: Operation) -> Facts:
+    """A tensor that a module holds: what it began with may be overwritten at any time, the shape stays."""
+    return like(inference.argument(node, "input"), node)
+
+
 @reads(T.CLAMP)
 def clamp(inference: Inference, node: Operation) -> Facts:
-    """The same meaning up to a bound, but no longer the same numbers."""
+    """The same meaning up to a bound, but no longer the same numbers; whole ones only if the bounds are whole."""
     source = inference.argument(node, "input")
-    return replace(source, values=node.identity, distribution=None, loss=None, terms=None, fill=None)
+    result = replace(source, values=node.identity, distribution=None, loss=None, terms=None, fill=None)
+    bounds = [inference.value(node, slot) for slot in ("min", "max")]
+    is_whole = all(bound is None or (isinstance(bound, Constant) and isinstance(bound.value, int)) for bound in bounds)
+    return result if is_whole or not source.integer else replace(result, integer=None)
 
 
 @reads(T.STAY_SCORES)
@@ -168,6 +180,12 @@ def normalize(inference: Inference, node: Operation) -> Facts:
     return like(source, node)
 
 
+@reads(T.COSINE)
+def cosine(inference: Inference, node: Operation) -> Facts:
+    """Cosines: scores, whatever the rows are that they are taken of."""
+    return replace(unread(inference, node), space=Space.SCORES, made_by=node)
+
+
 @reads(T.LIKE_FIRST)
 def like_first(inference: Inference, node: Operation) -> Facts:
     """The same meaning over dims that are not followed."""
@@ -175,17 +193,11 @@ def like_first(inference: Inference, node: Operation) -> Facts:
     return replace(unread(inference, node), space=source.space, made_by=source.made_by, confidence=source.confidence)
 
 
-@reads(T.LOGSUMEXP)
-def logsumexp(inference: Inference, node: Operation) -> Facts:
-    """The normaliser of scores; ``x - x.logsumexp(...)`` is recognised where it is subtracted."""
-    source = inference.argument(node, "input")
-    return replace(unread(inference, node), made_by=node, shape=reduced(inference, node, source))
-
-
 @reads(T.NUMBER)
 def number(inference: Inference, node: Operation) -> Facts:
-    """``float(x)``, ``x.item()``: the same value as a Python number."""
-    return inference.argument(node, "input")
+    """``float(x)``, ``x.item()``: the same value as a Python number, which has no dims."""
+    source = inference.argument(node, "input")
+    return source if source.root is None else replace(source, shape=Shape(()))
 
 
 @reads(T.UNKNOWN)

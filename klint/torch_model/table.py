@@ -19,6 +19,7 @@ class Transfer(Enum):
     STAY_SCORES = "stay scores"  # scores stay scores; of anything else nothing is known afterwards
     MATMUL = "matmul"
     NORMALIZE = "normalize"
+    COSINE = "cosine"  # cosines of rows: scores between -1 and 1
     SELECT = "select"  # numbers picked out: scores stay scores, distributions do not stay whole
     OVERWRITE = "overwrite"  # masked_fill, scatter_, fill_
     WHERE = "where"
@@ -56,6 +57,7 @@ class Transfer(Enum):
     COPY = "copy"
     DIAGONAL = "diagonal"
     PARAMETER = "parameter"  # a tensor that is learnt
+    BUFFER = "buffer"  # a tensor that a module holds and may fill anew
     BERNOULLI = "bernoulli"  # zeros and ones
     ENTROPY = "entropy"
     LIKE_FIRST = "like first"  # einops.rearrange and the like: the meaning stays, over dims that are not followed
@@ -63,6 +65,7 @@ class Transfer(Enum):
     COMPARE = "compare"
     ANY_ITEM = "any item"  # a value like another one, with numbers of its own
     ROW = "row"  # any item along the first dim
+    SETITEM = "setitem"  # x[i] = value
     UNKNOWN = "unknown"
 
 

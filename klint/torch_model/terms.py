@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from klint.graph.nodes import Operation
 from klint.torch_model.count import ONE, Count
 from klint.torch_model.creation import like
-from klint.torch_model.facts import Distribution, Facts, Part, Parts, Shape, Space, Term
+from klint.torch_model.facts import Distribution, Facts, Part, Parts, Shape, Space, Term, replace
 from klint.torch_model.infer import Inference, reads, unread
 from klint.torch_model.spaces import categorical_source
 from klint.torch_model.table import Transfer

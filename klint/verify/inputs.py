@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations, product
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 
 from klint.torch_model.facts import Space
 from klint.verify.plan import Leaf, Plan
-from klint.verify.uses import Use
+from klint.verify.uses import NUMBER, Use
 
 Shape = tuple[int, ...]
 
@@ -21,6 +21,7 @@ RANKS = (2, 3, 4, 1)
 MAX_ATTEMPTS = 400
 _MORE_SIZES = (5, 11, 13, 17)
 _MAX_CODE_SIZES = 6
+_MAX_SHAPES = 8
 _MAX_CODE_SIZE = 4096
 _SIZE_SLOTS = frozenset({"shape", "size"})
 _MASK_SLOTS = frozenset({"mask", "condition", "no mask"})
@@ -68,15 +69,19 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A choice of sizes, and the shape of each leaf, or None where it is a Python value."""
+    """A choice of sizes, and the shape of each leaf, or None where it is a Python value. ``alike``: all are of one rank."""
 
     sizes: Sizes
     shapes: tuple[Shape | None, ...]
+    alike: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Makes up the leaves of a plan, given the use of every register. The same seed gives the same numbers everywhere."""
+    """Makes up the leaves of a plan, given the use of every register. The same seed gives the same numbers everywhere.
+
+    ``shapes`` are those of the tensors that the code spells out, with which the made-up ones must get along.
+    """
 
     plan: Plan
     uses: Sequence[Use | None]
@@ -85,6 +90,7 @@ class Inputs:
     seed: int
     dtype: str
     device: str
+    shapes: Sequence[Shape] = ()
 
     def attempts(self) -> Iterator[Attempt]:
         """Sizes to try, the likeliest first: one rank for all leaves, then one and two leaves of other shapes."""
@@ -99,22 +105,23 @@ class Inputs:
     def draw(self, attempt: Attempt) -> dict[int, Any]:
         """The leaves by register. Floating tensors require a gradient."""
         return {
-            leaf.register: self._python_value(self._use(leaf), attempt.sizes)
+            leaf.register: self._python_value(leaf, attempt.sizes)
             if shape is None
-            else self._tensor(self._use(leaf), shape, attempt.sizes, self.seed * 1_000_003 + index)
+            else self._tensor(self._use(leaf), shape, attempt.sizes, (self.seed + 1) * 1_000_003 + index)
             for index, (leaf, shape) in enumerate(zip(self.plan.leaves, attempt.shapes, strict=True))
         }
 
     def describe(self, attempt: Attempt) -> list[str]:
         """The leaves in words: ``logits is a (7, 10) normal draw``."""
         return [
-            f"{leaf.name} is {self._words(self._use(leaf), shape, attempt.sizes)}"
+            f"{leaf.name} is {self._words(leaf, shape, attempt.sizes)}"
             for leaf, shape in zip(self.plan.leaves, attempt.shapes, strict=True)
         ]
 
     def class_dim(self, use: Use | None = None) -> int:
         """The dim that runs over classes, as the use or else the claim counts it; the last where neither says."""
-        for dim in (None if use is None else use.dim, self.plan.input.dim, self.plan.target.dim):
+        claimed = (reading.dim for reading in self.plan.readings.values())
+        for dim in (None if use is None else use.dim, *claimed):
             if dim is not None:
                 return dim
         return -1
@@ -124,9 +131,14 @@ class Inputs:
         if not self.plan.leaves:
             yield Attempt(own, ())
             return
-        code_sizes = (Sizes(self.batch, classes) for classes in self._code_sizes())
-        choices = (own, Sizes(2 * self.batch, self.classes), *code_sizes)  # some code cuts the batch in two
-        for sizes, rank in product(choices, RANKS):
+        for shape in self.shapes[:_MAX_SHAPES]:
+            yield self._like(shape)
+        in_code = self._code_sizes()
+        choices = [own, Sizes(2 * self.batch, self.classes)]  # some code cuts the batch in two
+        choices += [Sizes(self.batch, classes) for classes in in_code]
+        choices += [Sizes(batch, self.classes) for batch in in_code]
+        both = [Sizes(batch, classes) for batch in in_code for classes in in_code]
+        for sizes, rank in product([*choices, *both], RANKS):
             yield Attempt(sizes, self._base(rank, sizes))
         for changes in (1, 2):
             for sizes, rank in product(choices, RANKS):
@@ -135,7 +147,22 @@ class Inputs:
                     others = (self._others(self.plan.leaves[index], sizes) for index in changed)
                     for replacement in product(*others):
                         new = dict(zip(changed, replacement, strict=True))
-                        yield Attempt(sizes, tuple(new.get(index, shape) for index, shape in enumerate(base)))
+                        shapes = tuple(new.get(index, shape) for index, shape in enumerate(base))
+                        yield Attempt(sizes, shapes, alike=False)
+
+    def _like(self, shape: Shape) -> Attempt:
+        """All leaves of one shape, but for class indices and what is no tensor."""
+        at = self.class_dim()
+        at = at if -len(shape) <= at < len(shape) else -1
+        sizes = Sizes(shape[0], shape[at])
+        alike: list[Shape | None] = []
+        for leaf in self.plan.leaves:
+            use = self._use(leaf)
+            if leaf.rank not in (None, len(shape)) or (use is not None and (use.slot or use.space is Space.INDICES)):
+                alike.append(self._leaf_shape(leaf, len(shape), sizes))
+            else:
+                alike.append(_with_sizes(shape, leaf))
+        return Attempt(sizes, tuple(alike))
 
     def _base(self, rank: int, sizes: Sizes) -> tuple[Shape | None, ...]:
         return tuple(self._leaf_shape(leaf, rank, sizes) for leaf in self.plan.leaves)
@@ -144,19 +171,17 @@ class Inputs:
         """Shapes that a single leaf may have beside its fellows: other ranks, a prior, a column, a square, one number."""
         use, classes = self._use(leaf), sizes.classes
         shapes = [self._shape(use, rank, sizes) for rank in RANKS]
-        return [*shapes, (classes,), (classes, classes), (1, classes), (sizes.batch, 1), ()]
+        shapes += [(classes,), (classes, classes), (1, classes), (sizes.batch, 1), ()]
+        return [_with_sizes(shape, leaf) for shape in shapes]
 
     def _leaf_shape(self, leaf: Leaf, rank: int, sizes: Sizes) -> Shape | None:
         use = self._use(leaf)
         if use is not None and use.slot:
             if use.slot in _MASK_SLOTS:
                 return self._shape(use, rank, sizes)
-            return (sizes.classes,) if use.slot in ("weight", "pos_weight") else None
-        shape = list(self._shape(use, leaf.rank or rank, sizes))
-        for dim, size in leaf.sizes:
-            if -len(shape) <= dim < len(shape):
-                shape[dim] = size
-        return tuple(shape)
+            weighs = use.slot in ("weight", "pos_weight") and not leaf.optional
+            return (sizes.classes,) if weighs else None
+        return _with_sizes(self._shape(use, leaf.rank or max(rank, leaf.least_rank), sizes), leaf)
 
     def _shape(self, use: Use | None, rank: int, sizes: Sizes) -> Shape:
         """``classes`` at the class dim, the batch first of the rest; class indices lack the class dim."""
@@ -185,8 +210,11 @@ class Inputs:
     def _use(self, leaf: Leaf) -> Use | None:
         return self.uses[leaf.register]
 
-    def _python_value(self, use: Use | None, sizes: Sizes) -> Any:
+    def _python_value(self, leaf: Leaf, sizes: Sizes) -> Any:
+        use = self._use(leaf)
         slot = "" if use is None else use.slot
+        if leaf.optional and slot != NUMBER.slot:
+            return None
         if slot in _SIZE_SLOTS:
             place = use.place if use is not None else None
             index, rank = place or (None, 2)
@@ -218,9 +246,10 @@ class Inputs:
             numbers = numbers.log() if space is Space.LOG_PROBABILITIES else numbers
         return numbers.to(self.device, getattr(torch, self.dtype)).requires_grad_()
 
-    def _words(self, use: Use | None, shape: Shape | None, sizes: Sizes) -> str:
+    def _words(self, leaf: Leaf, shape: Shape | None, sizes: Sizes) -> str:
+        use = self._use(leaf)
         if shape is None:
-            return repr(self._python_value(use, sizes))
+            return repr(self._python_value(leaf, sizes))
         space = Space.SCORES if use is None else use.space
         if space is Space.INDICES:
             return f"{shape} class indices below {sizes.classes}"
@@ -228,3 +257,12 @@ class Inputs:
             masks = {"mask": "a random {} mask", "condition": "a random {} mask", "no mask": "a {} mask of nothing"}
             return masks.get(use.slot, f"{{}} {_WORDS[Space.ELEMENTWISE]}").format(shape)
         return f"{shape} {_WORDS[space]}" if space in _WORDS else f"a {shape} normal draw"
+
+
+def _with_sizes(shape: Shape, leaf: Leaf) -> Shape:
+    """A shape with the sizes that the code fixes."""
+    sizes = list(shape)
+    for dim, size in leaf.sizes:
+        if -len(sizes) <= dim < len(sizes):
+            sizes[dim] = size
+    return tuple(sizes)

@@ -13,6 +13,10 @@ from klint.verify.results import Verdict
 
 _RELATIVE = {"float64": 1e-7, "float32": 1e-5, "bfloat16": 5e-2, "float16": 5e-3}
 _ABSOLUTE = {"float64": 1e-6, "float32": 1e-6, "bfloat16": 5e-2, "float16": 5e-3}
+_ZERO = {"float64": 1e-12, "float32": 1e-6, "bfloat16": 1e-2, "float16": 1e-3}
+"""How small a gradient is nothing but rounding, relative to the others."""
+_LEAST_GRADIENT = 1e-2
+"""What rounding is measured by where all gradients are smaller: those of a loss at its optimum are nothing but rounding."""
 _STABLE = 1e-3
 """By how much a ratio may differ between draws and still count as one."""
 _MODERATE = 1e-2
@@ -59,10 +63,17 @@ def agree(left: float, right: float, dtype: str) -> bool:
 
 def _judge_one(effect: Effect, measurement: Measurement) -> Ruling:
     run = measurement.runs[0]
-    if not math.isfinite(run.expected):
+    if run.expected is None and effect not in _NEED_NO_REFERENCE:
+        return Ruling(Verdict.INCONCLUSIVE, "there is neither fixed code nor a definition to hold it against")
+    if run.expected is not None and not math.isfinite(run.expected):
         return Ruling(Verdict.INCONCLUSIVE, f"the expected value is {run.expected} for these numbers")
     ruling = _underflow(measurement.runs) if effect is Effect.UNDERFLOW else _EFFECTS[effect](run)
-    if ruling.verdict is not Verdict.CONFIRMED:
+    return _with_reference(ruling, effect, run) if ruling.verdict is Verdict.CONFIRMED else ruling
+
+
+def _with_reference(ruling: Ruling, effect: Effect, run: Run) -> Ruling:
+    """A confirmation, if the fixed code is right: it agrees with the definition, and with the other side of a comparison."""
+    if run.fixed is None or run.expected is None:
         return ruling
     agrees = agree(run.fixed, run.expected, run.dtype)
     if not agrees and not (effect is Effect.UNDERFLOW and _nearly(run.fixed, run.expected)):
@@ -76,61 +87,132 @@ def _judge_one(effect: Effect, measurement: Measurement) -> Ruling:
             Verdict.INCONCLUSIVE,
             f"{ruling.reason}, but the fixed code gives {run.fixed:.6g} and the other side {run.counterpart:.6g}",
         )
-    return Ruling(Verdict.CONFIRMED, f"{ruling.reason}; the fixed code agrees")
+    how = "agrees" if run.reference == "definition" else f"is the reference: {run.fixed:.6g}"
+    return Ruling(Verdict.CONFIRMED, f"{ruling.reason}; the fixed code {how}")
 
 
 def _ratio(run: Run) -> Ruling:
-    if run.ratio is None or agree(run.expected, 0.0, run.dtype):
+    written, expected = _values(run)
+    if run.ratio is None or agree(expected, 0.0, run.dtype):
         return Ruling(Verdict.INCONCLUSIVE, "the expected value is 0 for these numbers, which leaves no ratio to see")
     if run.claimed is not None and abs(run.claimed - 1.0) <= _STABLE:
         return Ruling(Verdict.INCONCLUSIVE, "the claimed ratio is 1 for these sizes")
-    if agree(run.as_written, run.expected, run.dtype):
+    if agree(written, expected, run.dtype):
         return _no_gap(run)
     if not math.isfinite(run.ratio):
-        return Ruling(
-            Verdict.INCONCLUSIVE, f"as written it gives {run.as_written:.6g}, expected {run.expected:.6g}: no ratio"
-        )
+        return Ruling(Verdict.INCONCLUSIVE, f"as written it gives {written:.6g}, expected {expected:.6g}: no ratio")
     measured = f"as written it is {_times(run.ratio)} the expected value"
     if run.claimed is None:
         return Ruling(Verdict.CONFIRMED, measured)
-    if abs(run.ratio - run.claimed) <= _STABLE * abs(run.claimed) or agree(
-        run.as_written, run.claimed * run.expected, run.dtype
-    ):
+    if abs(run.ratio - run.claimed) <= _STABLE * abs(run.claimed) or agree(written, run.claimed * expected, run.dtype):
         return Ruling(Verdict.CONFIRMED, f"{measured}, as claimed")
     return Ruling(Verdict.REFUTED, f"{measured}, not {_times(run.claimed)} it as claimed")
 
 
 def _differs(run: Run) -> Ruling:
-    if agree(run.as_written, run.expected, run.dtype):
+    written, expected = _values(run)
+    if agree(written, expected, run.dtype):
         return _no_gap(run)
-    return Ruling(Verdict.CONFIRMED, f"as written it gives {run.as_written:.6g}, expected {run.expected:.6g}")
+    return Ruling(Verdict.CONFIRMED, f"as written it gives {written:.6g}, expected {expected:.6g}")
+
+
+def _same(run: Run) -> Ruling:
+    if run.same_expression:
+        return Ruling(Verdict.INCONCLUSIVE, "the fixed code is the code as written, which leaves nothing to compare")
+    written, expected = _values(run)
+    if not agree(written, expected, run.dtype):
+        return Ruling(Verdict.REFUTED, f"as written it gives {written:.6g}, expected {expected:.6g}: another number")
+    own, fixed = run.gradient, run.fixed_gradient
+    if own is not None and fixed is not None and not agree(own, fixed, run.dtype):
+        return Ruling(
+            Verdict.REFUTED,
+            f"the value is the same, but the gradient's norm is {own:.6g}, where that of the fixed code is {fixed:.6g}",
+        )
+    return Ruling(Verdict.CONFIRMED, f"no numeric effect: as written it gives {written:.6g}, as expected")
 
 
 def _nan(run: Run) -> Ruling:
-    if math.isnan(run.as_written):
+    written = _known(run.as_written)
+    if math.isnan(written):
         return Ruling(Verdict.CONFIRMED, "as written it gives NaN")
-    return Ruling(Verdict.REFUTED, f"as written it gives {run.as_written:.6g}, not NaN")
+    return Ruling(Verdict.REFUTED, f"as written it gives {written:.6g}, not NaN")
+
+
+def _raises(run: Run) -> Ruling:
+    if run.raised is None:
+        return Ruling(Verdict.REFUTED, f"nothing is raised: as written it gives {_known(run.as_written):.6g}")
+    return Ruling(Verdict.CONFIRMED, f"as written {run.raised}")
+
+
+def _flat(run: Run) -> Ruling:
+    if run.subject_gradient is None:
+        return _nothing_behind(run)
+    if not _vanishes(run, run.subject_gradient):
+        return Ruling(
+            Verdict.REFUTED, f"as written a gradient of norm {run.subject_gradient:.4g} reaches {run.subject}"
+        )
+    without = f"as written the gradient with respect to {run.subject} is 0"
+    if run.fixed is None:
+        return Ruling(Verdict.CONFIRMED, without)
+    if run.fixed_subject_gradient is None or _vanishes(run, run.fixed_subject_gradient):
+        return Ruling(Verdict.INCONCLUSIVE, f"{without}, but so it is with the fixed code")
+    return Ruling(Verdict.CONFIRMED, f"{without}, with the fixed code its norm is {run.fixed_subject_gradient:.4g}")
+
+
+def _leak(run: Run) -> Ruling:
+    if run.subject_gradient is None:
+        return _nothing_behind(run)
+    if _vanishes(run, run.subject_gradient):
+        return Ruling(Verdict.REFUTED, f"as written no gradient reaches {run.subject}")
+    leak = f"as written a gradient of norm {run.subject_gradient:.4g} reaches {run.subject}"
+    if run.fixed is None:
+        return Ruling(Verdict.CONFIRMED, leak)
+    if run.fixed_subject_gradient is not None and not _vanishes(run, run.fixed_subject_gradient):
+        return Ruling(Verdict.INCONCLUSIVE, f"{leak}, but so does one with the fixed code")
+    return Ruling(Verdict.CONFIRMED, f"{leak}, with the fixed code none does")
+
+
+def _nothing_behind(run: Run) -> Ruling:
+    what = f"no tensor behind {run.subject} takes a gradient" if run.subject else "the claim names no subject"
+    return Ruling(Verdict.INCONCLUSIVE, what)
+
+
+def _vanishes(run: Run, gradient: float) -> bool:
+    """Whether a gradient's norm is 0 but for rounding, measured by that of all gradients there are."""
+    scales = [norm for norm in (run.gradient, run.fixed_gradient) if norm is not None and norm < math.inf]
+    return gradient <= _ZERO.get(run.dtype, 1e-6) * max(_LEAST_GRADIENT, *scales, 0.0)
 
 
 def _underflow(runs: Sequence[Run]) -> Ruling:
     near, far = runs
-    if not _nearly(near.as_written, near.expected):
+    written, expected = _values(near)
+    if not _nearly(written, expected):
         return Ruling(
             Verdict.INCONCLUSIVE,
-            f"it differs for moderate scores already: as written {near.as_written:.6g}, expected {near.expected:.6g}",
+            f"it differs for moderate scores already: as written {written:.6g}, expected {expected:.6g}",
         )
     where = f"at a score gap of {far.sizes['score_gap']:g}"
-    if not math.isfinite(far.fixed):
+    written, fixed = _known(far.as_written), _known(far.fixed)
+    if not math.isfinite(fixed):
         return Ruling(Verdict.INCONCLUSIVE, f"the fixed code gives {far.fixed} {where}")
-    if not math.isfinite(far.as_written):
-        return Ruling(Verdict.CONFIRMED, f"as written it gives {far.as_written} {where}")
+    if not math.isfinite(written):
+        return Ruling(Verdict.CONFIRMED, f"as written it gives {written} {where}")
     if far.gradient is not None and not math.isfinite(far.gradient):
         return Ruling(Verdict.CONFIRMED, f"as written its gradient is {far.gradient} {where}")
-    if not agree(far.as_written, far.fixed, far.dtype):
-        return Ruling(Verdict.CONFIRMED, f"as written it gives {far.as_written:.6g} {where}, expected {far.fixed:.6g}")
-    if agree(far.fixed, 0.0, far.dtype):
+    if not agree(written, fixed, far.dtype):
+        return Ruling(Verdict.CONFIRMED, f"as written it gives {written:.6g} {where}, expected {fixed:.6g}")
+    if agree(fixed, 0.0, far.dtype):
         return Ruling(Verdict.INCONCLUSIVE, f"the value is 0 {where} as well, which leaves nothing to see")
     return Ruling(Verdict.REFUTED, f"no gap: value and gradient are finite and right {where}")
+
+
+def _values(run: Run) -> tuple[float, float]:
+    """As written and as expected."""
+    return _known(run.as_written), _known(run.expected)
+
+
+def _known(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _nearly(value: float, expected: float) -> bool:
@@ -138,14 +220,23 @@ def _nearly(value: float, expected: float) -> bool:
 
 
 def _no_gap(run: Run) -> Ruling:
-    return Ruling(Verdict.REFUTED, f"no gap: as written it gives {run.as_written:.6g}, as expected")
+    return Ruling(Verdict.REFUTED, f"no gap: as written it gives {_known(run.as_written):.6g}, as expected")
 
 
 def _matches(left: float, right: float, dtype: str, scale: float) -> bool:
     return math.isfinite(left) and abs(left - right) <= _ABSOLUTE.get(dtype, 1e-6) * max(1.0, abs(right), scale)
 
 
-_EFFECTS = {Effect.RATIO: _ratio, Effect.DIFFERS: _differs, Effect.NAN: _nan}
+_EFFECTS = {
+    Effect.RATIO: _ratio,
+    Effect.DIFFERS: _differs,
+    Effect.NAN: _nan,
+    Effect.RAISES: _raises,
+    Effect.SAME: _same,
+    Effect.FLAT: _flat,
+    Effect.LEAK: _leak,
+}
+_NEED_NO_REFERENCE = (Effect.NAN, Effect.RAISES, Effect.FLAT, Effect.LEAK)
 
 
 def as_fraction(value: float) -> Fraction | None:

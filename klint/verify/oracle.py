@@ -7,7 +7,7 @@ hide a mistake that they share with the code under test.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -28,6 +28,11 @@ class Operand:
     dim: int | None
 
     @property
+    def numbers(self) -> torch.Tensor:
+        """The tensor in float64 on the CPU."""
+        return self.tensor.detach().to("cpu", torch.float64)
+
+    @property
     def classes(self) -> int:
         """The size of the class dim; 1 for a tensor without dims."""
         rank = self.tensor.dim()
@@ -39,6 +44,11 @@ class Operand:
         return int(self.tensor.shape[dim])
 
 
+def class_dim(loss: str, rank: int) -> int:
+    """Where ``loss`` itself looks for the classes: dim 1 for cross entropy and its kin, the last dim for all others."""
+    return min(1, max(rank - 1, 0)) if loss in ("cross_entropy", "nll_loss") else -1
+
+
 def log_sum_exp(scores: torch.Tensor, dim: int) -> torch.Tensor:
     """log(sum(exp(scores))) over ``dim``, which is kept with size 1; stable for scores of any size."""
     largest = scores.amax(dim, keepdim=True)
@@ -47,7 +57,7 @@ def log_sum_exp(scores: torch.Tensor, dim: int) -> torch.Tensor:
 
 def log_probabilities(operand: Operand) -> torch.Tensor:
     """The logarithms of an operand's probabilities, of its shape, in float64 on the CPU."""
-    numbers = operand.tensor.detach().to("cpu", torch.float64)
+    numbers = operand.numbers
     if operand.space is Space.PROBABILITIES:
         return numbers.log()
     if operand.space is Space.LOG_PROBABILITIES:
@@ -59,13 +69,13 @@ def log_probabilities(operand: Operand) -> torch.Tensor:
 
 def probabilities(operand: Operand) -> torch.Tensor:
     """An operand's probabilities, of its shape, in float64 on the CPU; those given as such are taken as they are."""
-    if operand.space is Space.PROBABILITIES:
-        return operand.tensor.detach().to("cpu", torch.float64)
-    return log_probabilities(operand).exp()
+    return operand.numbers if operand.space is Space.PROBABILITIES else log_probabilities(operand).exp()
 
 
 def kl(input: Operand, target: Operand, divisor: Divisor) -> float:
     """KL(target || input): the sum over all numbers of Q (log Q - log P), with 0 where Q = 0, over ``divisor``."""
+    if target.space is Space.INDICES:  # a distribution without entropy
+        return cross_entropy(input, target, divisor)
     q, log_q, log_p = torch.broadcast_tensors(
         probabilities(target), log_probabilities(target), log_probabilities(input)
     )
@@ -76,8 +86,12 @@ def kl(input: Operand, target: Operand, divisor: Divisor) -> float:
 def cross_entropy(input: Operand, target: Operand, divisor: Divisor) -> float:
     """-sum Q log P over ``divisor``. A target of class indices is the distribution that is 1 at the index.
 
-    Indices have the shape of ``input`` without its class dim.
+    Indices have the shape of ``input`` without its class dim. Of an input of elementwise probabilities the scores are taken that
+    they are the sigmoids of.
     """
+    if input.space in (Space.ELEMENTWISE, Space.LOG_ELEMENTWISE):
+        log_p, log_rest = elementwise_logs(input)
+        input = Operand(log_p - log_rest, Space.SCORES, input.dim)
     log_p = log_probabilities(input)
     if target.space is Space.INDICES:
         dim = -1 if input.dim is None else input.dim
@@ -87,19 +101,53 @@ def cross_entropy(input: Operand, target: Operand, divisor: Divisor) -> float:
     return -float(_where_positive(q, q * log_p).sum()) / _count(q, input, divisor)
 
 
+def elementwise_logs(operand: Operand) -> tuple[torch.Tensor, torch.Tensor]:
+    """The logs of p and of 1 - p, number by number; scores are those of which p is the sigmoid. Stable for scores of any size."""
+    numbers = operand.numbers
+    if operand.space in (Space.ELEMENTWISE, Space.PROBABILITIES):
+        return numbers.log(), torch.log1p(-numbers)
+    if operand.space in (Space.LOG_ELEMENTWISE, Space.LOG_PROBABILITIES):
+        return numbers, torch.log(-torch.expm1(numbers))
+    if operand.space is Space.SCORES:
+        rest = torch.log1p(torch.exp(-numbers.abs()))  # log(1 + exp(-|x|)), which both share
+        return numbers.clamp(max=0) - rest, (-numbers).clamp(max=0) - rest
+    raise OracleError(f"{operand.space.value} are no elementwise probabilities")
+
+
+def binary_cross_entropy(input: Operand, target: Operand, divisor: Divisor) -> float:
+    """-sum Q log P + (1 - Q) log(1 - P), number by number, over ``divisor``; 0 or 1 as the target's class indices is Q itself."""
+    given = target.space in (Space.ELEMENTWISE, Space.PROBABILITIES, Space.INDICES)
+    q = target.numbers if given else elementwise_logs(target)[0].exp()
+    q, log_p, log_rest = torch.broadcast_tensors(q, *elementwise_logs(input))
+    total = _where_positive(q, q * log_p).sum() + _where_positive(1 - q, (1 - q) * log_rest).sum()
+    return -float(total) / _count(q, input, divisor)
+
+
 def entropy(distribution: Operand, divisor: Divisor) -> float:
     """-sum P log P over ``divisor``, with 0 where P = 0."""
     p, log_p = probabilities(distribution), log_probabilities(distribution)
     return -float(_where_positive(p, p * log_p).sum()) / _count(p, distribution, divisor)
 
 
-ORACLES: Mapping[str, Callable[[Operand, Operand, Divisor], float]] = {"kl_div": kl, "cross_entropy": cross_entropy}
+ORACLES: Mapping[str, Callable[[Operand, Operand, Divisor], float]] = {
+    "kl_div": kl,
+    "cross_entropy": cross_entropy,
+    "nll_loss": cross_entropy,
+    "binary_cross_entropy": binary_cross_entropy,
+    "binary_cross_entropy_with_logits": binary_cross_entropy,
+}
+"""By loss. Losses that differ in what they are given, and not in what they compute of it, share a definition: the
+readings say what is given."""
 
 
 def expected_value(loss: str, input: Operand, target: Operand, divisor: Divisor) -> float:
     """What ``loss`` of these operands is. Raises ``OracleError`` where the definition does not apply."""
     if loss not in ORACLES:
         raise OracleError(f"klint has no definition of {loss} to compare with yet")
+    if input.dim is None:
+        input = replace(input, dim=class_dim(loss, input.tensor.dim()))
+    if target.dim is None:
+        target = replace(target, dim=class_dim(loss, target.tensor.dim()))
     try:
         return ORACLES[loss](input, target, divisor)
     except (RuntimeError, IndexError) as error:

@@ -31,33 +31,54 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Run:
-    """One replay of one site. ``dtype`` is that of the value as written; ``sizes`` holds the shapes and the class count.
+class Raised:
+    """An exception that torch raised: the operation, the exception's type, and the first line of what it says."""
 
-    ``claimed`` is the ratio that the claim predicts for these sizes (None: it names none); the gradient norms are taken over
-    all floating tensors that the numbers come from (None: no gradient reaches them).
+    operation: str
+    type: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.operation} raises {self.type}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One replay of one site. ``dtype`` is that of the value; ``sizes`` holds the shapes and the class count.
+
+    ``as_written`` is None where the code raises (``raised``), ``expected`` where there is nothing to hold it against, ``fixed`` where the
+    claim names no fixed code. ``reference`` says what ``expected`` comes from: the loss's ``definition``, or the ``fixed code``.
+    ``claimed`` is the ratio that the claim predicts for these sizes (None: it names none). The gradient norms are taken over all
+    floating tensors that the numbers come from (None: no gradient reaches them); those of ``subject`` over the ones behind the
+    tensor of that name (None: the claim is about no such tensor).
     """
 
     device: str
     dtype: str
     sizes: Mapping[str, Any]
-    as_written: float
-    expected: float
-    fixed: float
+    as_written: float | None
+    expected: float | None
+    fixed: float | None = None
     counterpart: float | None = None
     claimed: float | None = None
     gradient: float | None = None
     fixed_gradient: float | None = None
+    reference: str | None = "definition"
+    raised: Raised | None = None
+    subject: str | None = None
+    subject_gradient: float | None = None
+    fixed_subject_gradient: float | None = None
+    same_expression: bool = False
 
     @property
     def ratio(self) -> float | None:
         """As written over expected; None where that says nothing."""
-        return self.as_written / self.expected if self.expected else None
+        return self.as_written / self.expected if self.as_written is not None and self.expected else None
 
     @property
-    def gap(self) -> float:
+    def gap(self) -> float | None:
         """As written minus expected."""
-        return self.as_written - self.expected
+        return None if self.as_written is None or self.expected is None else self.as_written - self.expected
 
     @property
     def grad_ratio(self) -> float | None:
@@ -66,8 +87,13 @@ class Run:
 
     @property
     def classes(self) -> int:
-        """The class count."""
-        return int(self.sizes["classes"])
+        """The class count; 1 where there are no classes to count."""
+        return int(self.sizes.get("classes", 1))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Run:
+        """The inverse of ``asdict``."""
+        return cls(**{**data, "raised": None if data["raised"] is None else Raised(**data["raised"])})
 
 
 @dataclass(frozen=True)
@@ -87,4 +113,4 @@ class Measurement:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Measurement:
         """The inverse of ``to_json``."""
-        return cls(tuple(Run(**run) for run in data["runs"]), tuple(data["assumptions"]))
+        return cls(tuple(Run.from_json(run) for run in data["runs"]), tuple(data["assumptions"]))

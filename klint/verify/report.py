@@ -70,11 +70,16 @@ def _run_to_json(run: Run) -> dict[str, Any]:
         "sizes": dict(run.sizes),
         "as_written": _json_number(run.as_written),
         "expected": _json_number(run.expected),
+        "reference": run.reference,
         "fixed": _json_number(run.fixed),
+        "raised": None if run.raised is None else str(run.raised),
         "counterpart": _json_number(run.counterpart),
         "ratio": _json_number(run.ratio),
         "gap": _json_number(run.gap),
         "grad_ratio": _json_number(run.grad_ratio),
+        "subject": run.subject,
+        "subject_gradient": _json_number(run.subject_gradient),
+        "fixed_subject_gradient": _json_number(run.fixed_subject_gradient),
     }
 
 
@@ -111,12 +116,14 @@ def _table(runs: tuple[Run, ...]) -> Table:
         ("device", [run.device for run in runs]),
         ("dtype", [run.dtype for run in runs]),
         ("sizes", [_sizes(run.sizes) for run in runs]),
-        ("as written", [_number(run.as_written) for run in runs]),
-        ("expected", [_number(run.expected) for run in runs]),
+        ("as written", [_number(run.as_written) if run.raised is None else run.raised.type for run in runs]),
+        ("expected", [_number(run.expected) if run.reference == "definition" else "" for run in runs]),
         ("fixed", [_number(run.fixed) for run in runs]),
         ("other side", [_number(run.counterpart) for run in runs]),
         ("ratio", [_ratio(run.ratio) for run in runs]),
         ("gradient ratio", [_ratio(run.grad_ratio) for run in runs]),
+        ("gradient of the subject", [_number(run.subject_gradient) for run in runs]),
+        ("with the fixed code", [_number(run.fixed_subject_gradient) for run in runs]),
     ]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     filled = [(name, cells) for name, cells in columns if any(cells)]
@@ -129,9 +136,8 @@ def _table(runs: tuple[Run, ...]) -> Table:
 
 
 def _sizes(sizes: Mapping[str, Any]) -> str:
-    shapes = [_shape(sizes["input"])]
-    if sizes["target"] != sizes["input"]:
-        shapes.append(_shape(sizes["target"]))
+    both = [sizes[slot] for slot in ("input", "target") if slot in sizes]
+    shapes = [_shape(shape) for index, shape in enumerate(both) if shape not in both[:index]]
     gap = f", gap {sizes['score_gap']:g}" if "score_gap" in sizes else ""
     return " and ".join(shapes) + gap
 

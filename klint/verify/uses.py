@@ -23,6 +23,7 @@ _LOSS_TARGET = {
     "binary_cross_entropy": Space.ELEMENTWISE,
     "binary_cross_entropy_with_logits": Space.ELEMENTWISE,
 }
+_CLASSES_IN_DIM_1 = ("cross_entropy", "nll_loss")
 _LOG_OF = {Space.LOG_PROBABILITIES: Space.PROBABILITIES, Space.LOG_ELEMENTWISE: Space.ELEMENTWISE}
 _EXP_OF = {logarithm: space for space, logarithm in _LOG_OF.items()}
 _PASSES_DIM = frozenset(
@@ -40,6 +41,7 @@ _PASSES = _PASSES_DIM | {
     Transfer.WHERE,
     Transfer.LIKE_FIRST,
     Transfer.STAY_SCORES,
+    Transfer.LITERAL,
 }
 _PICKS = (Transfer.SELECT, Transfer.OVERWRITE)
 _TENSOR_SLOTS = frozenset({"input", "logits", "tensors", "other", "src"})
@@ -73,13 +75,17 @@ class _Uses:
     def __init__(self, plan: Plan) -> None:
         self.steps = plan.steps
         self.known: list[Use | None] = [None] * len(plan.steps)
-        for reading in (plan.input, plan.target):
-            self.offer(reading.register, Use(reading.space, reading.dim))
+        for reading in plan.readings.values():
+            if reading.space is not Space.UNKNOWN:
+                self.offer(reading.register, Use(reading.space, reading.dim))
+        for leaf in plan.leaves:
+            if leaf.space is not None:
+                self.offer(leaf.register, Use(leaf.space))
 
     def uses(self) -> tuple[Use | None, ...]:
         for register in range(len(self.steps) - 1, -1, -1):
             step = self.steps[register]
-            if step.kind == "call":
+            if step.kind in ("call", "module"):
                 self.call(step, self.known[register])
             elif step.kind == "sequence":
                 self.items(step, self.known[register])
@@ -142,14 +148,15 @@ class _Uses:
         return free[slot == "other"] and (slot == "other" or not free[1])
 
     def loss_use(self, loss: str, slot: str, arguments: dict[str, int]) -> Use:
+        dim = 1 if loss in _CLASSES_IN_DIM_1 else None
         if slot == "input":
-            return Use(_LOSS_INPUT.get(loss, Space.UNKNOWN))
+            return Use(_LOSS_INPUT.get(loss, Space.UNKNOWN), dim)
         if slot != "target":
             return Use(slot=slot)
         log_target = arguments.get("log_target")
         if log_target is not None and self.steps[log_target].value is True:
             return Use(Space.LOG_PROBABILITIES)
-        return Use(_LOSS_TARGET.get(loss, Space.UNKNOWN))
+        return Use(_LOSS_TARGET.get(loss, Space.UNKNOWN), dim)
 
     def integer(self, register: int | None) -> int | None:
         value = None if register is None else self.steps[register].value

@@ -8,13 +8,15 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from klint.finding import Finding
 from klint.rules.base import Diagnosis
-from klint.rules.claims import Effect
+from klint.rules.claims import Claim, Effect
 from klint.verify.companions import Groups, group_by_call, mend_others
 from klint.verify.errors import VerifyError
 from klint.verify.judge import Ruling, combine, judge
 from klint.verify.options import VerifyOptions
-from klint.verify.plan import Plan, PlanError, build_plan
+from klint.verify.plan import Plan
+from klint.verify.program import PlanError, build_plan
 from klint.verify.protocol import Job, Measurement
 from klint.verify.results import Result, Verdict, VerifyReport
 from klint.verify.sandbox import Sandbox, WorkerLost
@@ -59,18 +61,19 @@ def verify_diagnoses(
     """
     options = options or VerifyOptions()
     diagnoses = list(diagnoses)
-    if not diagnoses and options.device != "cuda":
-        return VerifyReport()
+    if all(diagnosis.claim is None for diagnosis in diagnoses) and options.device != "cuda":
+        return VerifyReport(not_checked=tuple(_nothing_to_replay(diagnoses)))
     with nullcontext(sandbox) if sandbox is not None else Sandbox(options.memory) as running:
         environment = running.environment()
         devices = _devices(options.device, has_gpu=bool(environment["cuda"]))
         verifier = _Verifier(running, options, devices)
-        groups = group_by_call([(diagnosis.finding.code, diagnosis.claim) for diagnosis in diagnoses])
-        results = tuple(verifier.result(diagnosis, groups) for diagnosis in diagnoses)
+        claims = [(diagnosis.finding, diagnosis.claim) for diagnosis in diagnoses if diagnosis.claim is not None]
+        groups = group_by_call([(finding.code, claim) for finding, claim in claims])
+        results = tuple(verifier.result(finding, claim, groups) for finding, claim in claims)
     return VerifyReport(
         results,
         environment={**environment, "devices": list(devices), "seed": options.seed, "timeout": options.timeout},
-        not_checked=_not_checked(devices, options),
+        not_checked=(*_nothing_to_replay(diagnoses), *_not_checked(devices, options)),
     )
 
 
@@ -80,13 +83,13 @@ class _Verifier:
     options: VerifyOptions
     devices: tuple[str, ...]
 
-    def result(self, diagnosis: Diagnosis, groups: Groups) -> Result:
+    def result(self, finding: Finding, claim: Claim, groups: Groups) -> Result:
         """The verdict on one finding. ``timeout`` holds for all its runs together."""
         deadline = time.monotonic() + self.options.timeout
         try:
-            plan = build_plan(diagnosis.claim, mend_others(diagnosis.claim, groups))
+            plan = build_plan(claim, mend_others(claim, groups))
         except PlanError as error:
-            return Result(diagnosis.finding, Verdict.INCONCLUSIVE, str(error))
+            return Result(finding, Verdict.INCONCLUSIVE, str(error))
         rulings: list[Ruling] = []
         measurements: list[Measurement] = []
         for job in self.jobs(plan):
@@ -98,7 +101,7 @@ class _Verifier:
                 rulings.append(Ruling(Verdict.INCONCLUSIVE, str(error)))
         ruling = combine(rulings)
         return Result(
-            diagnosis.finding,
+            finding,
             ruling.verdict,
             ruling.reason,
             tuple(dict.fromkeys(words for measurement in measurements for words in measurement.assumptions)),
@@ -109,7 +112,9 @@ class _Verifier:
         """The grid. A site that spells all its tensors out has but one dtype and one class count: its own."""
         options = self.options
         dtypes = options.dtypes or (("float32",) if plan.effect is Effect.UNDERFLOW else ("float64",))
-        for device in self.devices:
+        # On a GPU some refusals end the process instead of raising; what torch refuses it refuses on the CPU too.
+        devices = ("cpu",) if plan.effect is Effect.RAISES else self.devices
+        for device in devices:
             for dtype in dtypes if plan.leaves else dtypes[:1]:
                 for classes in options.classes if plan.leaves else options.classes[:1]:
                     yield Job(plan, device, dtype, classes, options.batch, options.seed)
@@ -141,6 +146,14 @@ def _devices(wanted: str, has_gpu: bool) -> tuple[str, ...]:
     if wanted in ("cpu", "cuda"):
         return (wanted,)
     return ("cpu", "cuda") if has_gpu else ("cpu",)
+
+
+def _nothing_to_replay(diagnoses: Iterable[Diagnosis]) -> Iterator[str]:
+    """The findings that claim nothing about torch, one line each."""
+    for diagnosis in diagnoses:
+        if diagnosis.claim is None:
+            place = diagnosis.finding.location
+            yield f"{diagnosis.finding.code} at {place.filename}:{place.row}:{place.column} (nothing to replay)"
 
 
 def _not_checked(devices: tuple[str, ...], options: VerifyOptions) -> tuple[str, ...]:

@@ -66,6 +66,27 @@ TRUTHS = {
         ),
         "",
     ),
+    "compared with a sum, of scaled scores": (
+        (
+            "x = x * 0.2\nkl = F.kl_div(F.log_softmax(x, 1), p, reduction='sum')\n"
+            "print(kl, F.cross_entropy(x, p) - F.cross_entropy(y, p))"
+        ),
+        "KL301",
+    ),
+    "weighted by what happens to be a size": (
+        (
+            "kl = F.kl_div(F.log_softmax(x, 1), p, reduction='batchmean') * 0.2\n"
+            "print(kl.item(), (F.cross_entropy(x, p) - F.cross_entropy(y, p)).item())"
+        ),
+        "",
+    ),
+    "multiplied by a number that is no size": (
+        (
+            "kl = F.kl_div(F.log_softmax(x, 1), p, reduction='sum') * 7\n"
+            "print(kl, F.cross_entropy(x, p) - F.cross_entropy(y, p))"
+        ),
+        "",
+    ),
     "sigmoid decides nothing": ("F.kl_div(torch.sigmoid(x), p, reduction='sum')", ""),
 }
 
@@ -77,6 +98,7 @@ def test_numbers_tell_the_codes(source, expected):
     assert [code for _, code in truth.demands()] == expected.split()
     said = {code: said for (_, code), said in truth.worlds.items()}
     assert (None in said["KL102"]) == ("sigmoid" in source)
+    assert (None in said["KL301"]) == ("* 7" in source)
 
 
 def test_a_world_that_denies_what_another_bears_out_demands_nothing():

@@ -61,10 +61,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Shown:
-    """A number that a program puts beside another one, and the calls that it was computed from."""
+    """A number that a program puts beside another one, the calls that it was computed from, and whether it was weighted on the way."""
 
     value: float
     calls: frozenset[int]
+    weighted: bool
 
 
 @dataclass
@@ -84,7 +85,8 @@ class Recorder(TorchFunctionMode):
         self.run = Run()
         self._sources: dict[int, frozenset[int]] = {}
         self._made: dict[int, str] = {}
-        self._numbers: dict[float, frozenset[int]] = {}
+        self._weighted: set[int] = set()
+        self._numbers: dict[float, Shown] = {}
         self._groups: dict[int, list[Shown]] = {}
         self._frames: list[FrameType] = []
         self._alive: list[Tensor] = []
@@ -102,6 +104,7 @@ class Recorder(TorchFunctionMode):
             self.run.calls.append(call)
         if sources:
             self._multiply(func, args, sources)
+        weighted = call is None and (_weighs(func, args) or any(_key(one) in self._weighted for one in operands))
         made = self._making(func, args, kwargs, operands, result)
         for output in _tensors([result]):
             self._alive.append(output)
@@ -109,8 +112,10 @@ class Recorder(TorchFunctionMode):
             self._made[key] = made
             if sources:
                 self._sources[key] = sources
+            if sources and weighted:
+                self._weighted.add(key)
         if isinstance(result, float) and sources:
-            self._numbers[result] = sources
+            self._numbers[result] = Shown(result, sources, weighted)
         return result
 
     # Losses.
@@ -167,10 +172,8 @@ class Recorder(TorchFunctionMode):
     def _seen(self, value: object) -> Shown | None:
         if isinstance(value, Tensor) and value.dim() == 0 and _key(value) in self._sources:
             with torch._C.DisableTorchFunction():
-                return Shown(float(value), self._sources[_key(value)])
-        if isinstance(value, float) and value in self._numbers:
-            return Shown(value, self._numbers[value])
-        return None
+                return Shown(float(value), self._sources[_key(value)], _key(value) in self._weighted)
+        return self._numbers.get(value) if isinstance(value, float) else None
 
     def shown(self, value: object) -> object:
         """Called by the program in place of what it prints, formats or returns in a tuple."""
@@ -207,6 +210,11 @@ def _tensors(values: Any) -> Iterator[Tensor]:
 def _key(tensor: Tensor) -> int:
     with torch._C.DisableTorchFunction():
         return tensor.untyped_storage().data_ptr()
+
+
+def _weighs(func: Any, args: Any) -> bool:
+    """Whether a tensor is multiplied or divided by a decimal fraction, and not by a size."""
+    return func.__name__.strip("_") in ("mul", "rmul", "div") and any(isinstance(arg, float) for arg in args)
 
 
 def _is_tiny(operands: list[object]) -> bool:
@@ -369,16 +377,28 @@ def _is_unbatched(call: Call, _: Run) -> bool:
     )
 
 
-def _differs_from_cross_entropy(call: Call, run: Run) -> bool:
-    """The value stands beside cross entropy minus entropy, and the two are the same sum over different counts."""
-    own = run.calls.index(call)
+def _differs_from_cross_entropy(call: Call, run: Run) -> bool | None:
+    """The value stands beside cross entropy minus entropy, and the two are the same sum over different counts.
+
+    A weighted value is not meant to be equal, even where the weight happens to be a quotient of sizes. Undecided where the value
+    is multiplied by a whole number that is no size: it differs, but by no count of its own.
+    """
+    own, undecided = run.calls.index(call), False
+    factors = {factor for factor in call.factors if isinstance(factor, int) and factor}
     for pair in run.pairs:
         for kl, other in (pair, pair[::-1]):
-            if kl.calls == {own} and other.calls and all(run.calls[i].loss != "kl_div" for i in other.calls):
+            if (
+                kl.calls == {own}
+                and not kl.weighted
+                and other.calls
+                and all(run.calls[i].loss != "kl_div" for i in other.calls)
+            ):
                 counts = [_count(call, side.value) for side in (kl, other)]
                 if None not in counts and counts[0] != counts[1]:
                     return True
-    return False
+                if counts[0] is None and counts[1] is not None:
+                    undecided |= any(_count(call, kl.value / factor) is not None for factor in factors)
+    return None if undecided else False
 
 
 def _count(call: Call, value: float) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from klint import lint_source
+from klint.rules import RULES
 from tests.generator.operands import RANK_DECIDES
 from tests.generator.programs import Program
 from tests.generator.truth import MEASURES, Place, measure
@@ -21,6 +22,10 @@ NOT_CLAIMED: dict[str, tuple[str, str]] = {
     "decorator": ("KL", "a decorator of the program's own may change what a function returns"),
 }
 """Features of programs in which klint may stay silent: the codes (or their prefixes) that it may miss, and why."""
+
+
+REPLACED = {rule.code: rule.replaces for rule in RULES}
+"""The codes that each rule reports in one with its own."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +52,12 @@ class Disagreement:
 
 
 def disagreements(program: Program) -> list[Disagreement]:
-    """Where klint and torch differ about a program, excused or not."""
+    """Where klint and torch differ about a program, excused or not. A finding that replaces others says what they say."""
     report = lint_source(program.source, "program.py")
     if report.errors:
         raise AssertionError(f"seed {program.seed}: klint could not read the program: {report.errors}")
     truth = measure(program)
     found = {(f.location.row, f.code): f.message for f in report.findings if f.code in MEASURES}
     alarms = [Disagreement(program, place, True, found[place]) for place in sorted(found) if truth.denies(place)]
-    return alarms + [Disagreement(program, place, False) for place in truth.demands() if place not in found]
+    said = {(f.location.row, code) for f in report.findings for code in (f.code, *REPLACED.get(f.code, ()))}
+    return alarms + [Disagreement(program, place, False) for place in truth.demands() if place not in said]

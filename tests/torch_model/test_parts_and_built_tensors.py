@@ -25,6 +25,17 @@ BROKEN = {
     "two places scattered": "torch.zeros(8, 10).scatter(1, y.topk(2).indices, 1.0)",
     "places scattered that are not counted": "torch.zeros(8, 10).scatter(1, load(), 1.0)",
     "a smoothing that does not add up": "torch.full((8, 10), 0.1 / 8).scatter(1, y.argmax(1, keepdim=True), 0.9)",
+    "a smoothing by another number": "torch.full((8, 10), load() / (10 - 1)).scatter(1, y.argmax(1, keepdim=True), 1 - load(1))",
+    "a smoothing over another count": (
+        "torch.full_like(x, x.sum() / (len(x) - 1)).scatter(1, y.argmax(1, keepdim=True), 1 - x.sum())"
+    ),
+    "a mixture whose weights are not shares": (
+        "torch.stack([log_q + torch.log(x[0, 0]), log_q + torch.log(1 - x[0, 1])]).logsumexp(0).exp()"
+    ),
+    "a mixture by shares that differ by class": "torch.stack([log_q + load().log(), log_q + (1 - load()).log()]).logsumexp(0).exp()",
+    "a sum of log-probabilities over their own dim": "torch.stack([log_q, log_q], dim=1).logsumexp(2).exp()",
+    "a mean of logs over another count": "(torch.stack([log_q, log_q]).logsumexp(0) - 1.0986122886681098).exp()",
+    "a matrix over its sum": "x.exp() / x.exp().sum()",
     "scattered along the batch": "torch.full((8, 10), 0.1 / 9).scatter(0, torch.zeros(1, 10).long(), 0.9)",
     "a constant along a dim that is not told apart": "torch.full((10, 10), 0.1)",
     "a learnt table that began as a distribution": "nn.Parameter(q)",

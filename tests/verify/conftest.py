@@ -9,12 +9,25 @@ from typing import Any
 import pytest
 
 from klint.finding import Confidence, Finding, Location, Severity
-from klint.graph.nodes import Choice, Constant, Identities, Node, Operation, Parameter, Reference, Sequence, Unknown
+from klint.graph.nodes import (
+    Choice,
+    Constant,
+    Identities,
+    Items,
+    ModuleObject,
+    Node,
+    Operation,
+    Parameter,
+    Reference,
+    Sequence,
+    Unknown,
+)
 from klint.rules.base import Diagnosis
 from klint.rules.claims import Claim, Divisor, Effect, Expected, Reading
 from klint.source.python import Anchor, parse_source
 from klint.torch_model.count import Count
 from klint.torch_model.facts import Space
+from klint.torch_model.losses import LOSSES
 from klint.torch_model.operations import OPERATIONS
 from klint.verify import Result, VerifyOptions, verify_diagnoses
 from klint.verify.sandbox import Sandbox
@@ -45,9 +58,15 @@ class Graph:
         identity = self.identities.fresh() if random else self.identities.of(name, *key)
         return Operation(ANCHOR, identity, name, nodes)
 
+    def module(self, name: str, **options: Any) -> ModuleObject:
+        return ModuleObject(ANCHOR, self.identities.fresh(), name, {slot: self.node(n) for slot, n in options.items()})
+
     def parameter(self, name: str, default: Any = None) -> Parameter:
         node = None if default is None else self.node(default)
         return Parameter(ANCHOR, self.identities.fresh(), name, node)
+
+    def items(self, item: Node) -> Items:
+        return Items(ANCHOR, self.identities.fresh(), item)
 
     def unknown(self, text: str) -> Unknown:
         return Unknown(ANCHOR, self.identities.fresh(), text, "it is free")
@@ -80,13 +99,13 @@ class Graph:
         dim: int = -1,
         **more: Any,
     ) -> Claim:
-        """A claim about a call of kl_div, whose own operands are read as ``spaces``."""
+        """A claim about a call of a loss, whose own operands are read as ``spaces``."""
         call = as_written
-        while isinstance(call, Operation) and call.name != "kl_div":
+        while isinstance(call, Operation) and call.name not in LOSSES:
             call = call.arguments["input"]
         assert isinstance(call, Operation)
         input, target = (Reading(call.arguments[slot], space, dim) for slot, space in zip(SLOTS, spaces, strict=True))
-        return Claim("claim", effect, as_written, fixed, Expected("kl_div", input, target, divisor), **more)
+        return Claim("claim", effect, as_written, fixed, Expected(call.name, input, target, divisor), **more)
 
     def diagnosis(self, claim: Claim) -> Diagnosis:
         location = Location("site.py", 1, 1, 1, 5)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from klint.rules.claims import Divisor, Effect
 from klint.torch_model.facts import Space
 from klint.verify import VerifyOptions, verify_diagnoses
-from klint.verify.companions import group_by_call, mend_others
+from klint.verify.companions import Mending, find_loss, group_by_call, mend_others
 
 SPACES = (Space.PROBABILITIES, Space.LOG_PROBABILITIES)
 
@@ -52,3 +54,22 @@ def test_findings_at_other_calls_do_not_matter(graph, claims):
     other = graph.claim(elsewhere, graph.kl(graph.log_softmax(graph.parameter("z")), elsewhere, "sum"))
     pairs = [("KL103", claims["KL103"]), ("KL101", other)]
     assert mend_others(claims["KL103"], group_by_call(pairs)).codes == ()
+
+
+def test_without_fixed_code_nothing_is_known_to_be_mended(graph, claims):
+    unfixed = replace(claims["KL103"], fixed=None, expected=None)
+    groups = group_by_call([("KL103", unfixed), ("KL101", claims["KL101"])])
+    assert mend_others(unfixed, groups) == Mending()
+    assert mend_others(claims["KL101"], groups) == Mending()
+
+
+def test_what_hides_nothing_is_left_alone(claims):
+    groups = group_by_call([("KL904", replace(claims["KL103"], effect=Effect.LEAK)), ("KL101", claims["KL101"])])
+    assert mend_others(claims["KL101"], groups) == Mending()
+
+
+def test_the_nearest_loss_is_found_wherever_it_stands(graph, claims):
+    call = claims["KL101"].as_written
+    value = graph.call("sub", input=graph.parameter("z"), other=graph.call("sum", input=call))
+    assert find_loss(value) is call
+    assert find_loss(graph.parameter("z")) is None

@@ -26,15 +26,6 @@ def verdicts(sandbox):
     return run
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
-def test_the_example_of_every_rule_is_confirmed(rule, verdicts):
-    results = verdicts(rule.code_block("Example"))
-    assert results
-    for result in results:
-        assert result.finding.code == rule.code
-        assert result.verdict is Verdict.CONFIRMED, result.reason
-
-
 TEMPERATURE = """
 def loss(student, teacher, T=4.0):
     return F.kl_div(F.log_softmax(student / T, dim=-1), F.softmax(teacher / T, dim=-1)) * T * T

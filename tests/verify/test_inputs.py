@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from klint.graph.nodes import Parameter
+from klint.rules.claims import Claim, Effect
 from klint.torch_model.facts import Space
 from klint.verify.inputs import MAX_ATTEMPTS, Inputs
-from klint.verify.plan import build_plan
+from klint.verify.program import build_plan
 from klint.verify.uses import uses_of
 
 
@@ -88,6 +92,86 @@ class TestDraw:
     def test_dtypes_hold_the_same_numbers(self, graph, two):
         wide, narrow = (self.draw(graph, two, dtype=dtype)[0] for dtype in ("float64", "float32"))
         assert torch.equal(wide.float(), narrow)
+
+
+def loss_inputs(graph, name, **options) -> Inputs:
+    """For a call of a loss whose tensors are free, held against no definition."""
+    call = graph.call(name, input=graph.parameter("x"), target=graph.parameter("y"), **options)
+    plan = build_plan(Claim("", Effect.NAN, call))
+    return Inputs(plan, uses_of(plan), batch=7, classes=10, seed=0, dtype="float64", device="cpu")
+
+
+class TestLosses:
+    @pytest.mark.parametrize("name", ["cross_entropy", "nll_loss"])
+    def test_classes_are_in_dim_1(self, graph, name):
+        attempts = [attempt.shapes for attempt in loss_inputs(graph, name).attempts()]
+        assert attempts[:4] == [((7, 10), (7,)), ((7, 10, 5), (7, 5)), ((7, 10, 5, 11), (7, 5, 11)), ((10,), ())]
+
+    def test_targets_are_class_indices(self, graph):
+        inputs = loss_inputs(graph, "nll_loss")
+        log_p, labels = inputs.draw(next(inputs.attempts())).values()
+        assert torch.allclose(log_p.exp().sum(1), torch.ones(7, dtype=torch.float64))
+        assert labels.dtype is torch.int64
+        assert labels.max() < 10
+
+    @pytest.mark.parametrize("name", ["binary_cross_entropy", "binary_cross_entropy_with_logits"])
+    def test_binary_targets_lie_between_0_and_1(self, graph, name):
+        inputs = loss_inputs(graph, name)
+        x, target = inputs.draw(next(inputs.attempts())).values()
+        assert x.shape == target.shape == (7, 10)
+        assert 0 < target.min() < target.max() < 1
+        assert (x.min() < 0) == (name == "binary_cross_entropy_with_logits")
+
+    @pytest.mark.parametrize(
+        ("name", "option", "value"),
+        [
+            ("cross_entropy", "ignore_index", -100),
+            ("cross_entropy", "label_smoothing", 0.1),
+            ("binary_cross_entropy_with_logits", "pos_weight", (10,)),
+            ("nll_loss", "weight", (10,)),
+        ],
+    )
+    def test_options_that_are_free(self, graph, name, option, value):
+        inputs = loss_inputs(graph, name, **{option: graph.parameter("option")})
+        drawn = list(inputs.draw(next(inputs.attempts())).values())[-1]
+        assert (tuple(drawn.shape) if isinstance(drawn, torch.Tensor) else drawn) == value
+
+    def test_an_option_that_nobody_passes_is_none(self, graph):
+        option = Parameter(graph.node(0).anchor, -9, "weight", graph.node(None))
+        inputs = loss_inputs(graph, "cross_entropy", weight=option)
+        attempt = next(inputs.attempts())
+        assert list(inputs.draw(attempt).values())[-1] is None
+        assert inputs.describe(attempt)[-1] == "weight is None"
+
+
+class TestShapesOfTheCode:
+    def test_those_of_tensors_that_it_spells_out_come_first(self, graph, two):
+        inputs = replace(inputs_of(graph, two), shapes=((4, 3), (6,)))
+        assert [attempt.shapes for attempt in inputs.attempts()][:3] == [((4, 3),) * 2, ((6,),) * 2, ((7, 10),) * 2]
+
+    def test_a_size_in_the_code_may_be_that_of_the_batch(self, graph):
+        view = graph.call("view", input=graph.parameter("x"), shape=(16, -1))
+        attempts = inputs_of(graph, graph.kl(view, graph.parameter("y"), "sum")).attempts()
+        assert ((16, 10), (16, 10)) in [attempt.shapes for attempt in attempts]
+
+    def test_what_a_layer_names_holds_whatever_the_shape(self, graph):
+        x = graph.call("linear", in_features=3, out_features=12, input=graph.parameter("x"))
+        attempts = inputs_of(graph, graph.kl(x, graph.parameter("y"), "sum")).attempts()
+        assert {shapes[0][-1] for shapes in (attempt.shapes for attempt in attempts) if shapes[0]} == {12}
+
+    def test_dims_that_must_be_there_are(self, graph, two):
+        inputs = inputs_of(graph, two)
+        leaves = tuple(replace(leaf, least_rank=3) for leaf in inputs.plan.leaves)
+        inputs = replace(inputs, plan=replace(inputs.plan, leaves=leaves))
+        alike = [attempt for attempt in inputs.attempts() if attempt.alike]
+        assert {len(shape) for attempt in alike for shape in attempt.shapes} == {3, 4}
+
+
+def test_numbers_are_others_than_those_that_the_code_draws(graph, two):
+    x, _ = (
+        inputs_of(graph, two, spaces=(Space.SCORES, Space.SCORES)).draw(next(inputs_of(graph, two).attempts())).values()
+    )
+    assert not torch.equal(x, torch.randn(7, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64))
 
 
 def test_assumptions_are_told_in_words(graph):

@@ -105,6 +105,95 @@ class TestCrossEntropy:
         assert difference == pytest.approx(kl(scores(X), scores(Y), Divisor.ROWS))
 
 
+class TestNegativeLogLikelihood:
+    INDICES = Operand(torch.tensor([3, 0, 2]), Space.INDICES, None)
+    EXPECTED = -np.log(P)[[0, 1, 2], [3, 0, 2]].mean()
+
+    @pytest.mark.parametrize(
+        ("space", "numbers"),
+        [(Space.LOG_PROBABILITIES, np.log(P)), (Space.PROBABILITIES, P), (Space.SCORES, X.numpy())],
+        ids=["log-probabilities", "probabilities", "scores"],
+    )
+    def test_is_minus_the_log_of_the_probability_at_the_index(self, space, numbers):
+        input = Operand(torch.from_numpy(numbers), space, 1)
+        assert expected_value("nll_loss", input, self.INDICES, Divisor.ROWS) == pytest.approx(self.EXPECTED)
+
+    def test_classes_are_in_dim_1_where_nobody_says_otherwise(self):
+        x, labels = draw(2, 5, 3), torch.tensor([[4, 0, 1], [2, 2, 3]])
+        log_p = special.log_softmax(x.numpy(), axis=1)
+        expected = -sum(log_p[row, labels[row, at], at] for row in range(2) for at in range(3)) / 6
+        indices = Operand(labels, Space.INDICES, None)
+        assert expected_value("nll_loss", scores(x, None), indices, Divisor.ROWS) == pytest.approx(expected)
+
+    def test_computed_by_hand(self):
+        input = Operand(torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]), Space.PROBABILITIES, 1)
+        indices = Operand(torch.tensor([1, 2]), Space.INDICES, 1)
+        value = expected_value("nll_loss", input, indices, Divisor.ONE)
+        assert value == pytest.approx(math.log(4) + math.log(1.25), rel=1e-6)
+
+    def test_an_index_that_is_no_class(self):
+        with pytest.raises(OracleError):
+            expected_value("nll_loss", scores(X, 1), Operand(torch.tensor([3, 0, 9]), Space.INDICES, 1), Divisor.ROWS)
+
+
+class TestBinaryCrossEntropy:
+    S, T = special.expit(X.numpy()), special.expit(Y.numpy())
+    EXPECTED = -(special.xlogy(T, S) + special.xlog1py(1 - T, -S)).mean()
+
+    @pytest.mark.parametrize("loss", ["binary_cross_entropy", "binary_cross_entropy_with_logits"])
+    @pytest.mark.parametrize(
+        ("space", "numbers"),
+        [
+            (Space.SCORES, X.numpy()),
+            (Space.ELEMENTWISE, S),
+            (Space.PROBABILITIES, S),
+            (Space.LOG_ELEMENTWISE, special.log_expit(X.numpy())),
+        ],
+        ids=["scores", "elementwise probabilities", "probabilities", "their logs"],
+    )
+    def test_reads_every_space(self, loss, space, numbers):
+        target = Operand(torch.from_numpy(self.T), Space.ELEMENTWISE, None)
+        value = expected_value(loss, Operand(torch.from_numpy(numbers), space, None), target, Divisor.NUMEL)
+        assert value == pytest.approx(self.EXPECTED, rel=1e-12)
+
+    def test_is_torchs_cross_entropy_of_two_bernoullis(self):
+        input, target = (torch.distributions.Bernoulli(logits=logits) for logits in (X, Y))
+        expected = (torch.distributions.kl_divergence(target, input) + target.entropy()).sum().item()
+        value = expected_value("binary_cross_entropy_with_logits", scores(X), scores(Y), Divisor.ONE)
+        assert value == pytest.approx(expected, rel=1e-12)
+
+    def test_labels_of_0_and_1_computed_by_hand(self):
+        input = Operand(torch.tensor([0.25, 0.25]), Space.ELEMENTWISE, None)
+        target = Operand(torch.tensor([0, 1]), Space.INDICES, None)
+        value = expected_value("binary_cross_entropy", input, target, Divisor.ONE)
+        assert value == pytest.approx(math.log(4 / 3) + math.log(4))
+
+    def test_certainty_costs_nothing_where_it_is_right(self):
+        sure = Operand(torch.tensor([0.0, 1.0]), Space.ELEMENTWISE, None)
+        assert expected_value("binary_cross_entropy", sure, sure, Divisor.ONE) == 0.0
+
+    def test_large_scores_do_not_overflow(self):
+        x = scores(torch.tensor([1e4, -1e4], dtype=torch.float64))
+        wrong = Operand(torch.tensor([0.0, 1.0]), Space.ELEMENTWISE, None)
+        assert expected_value("binary_cross_entropy_with_logits", x, wrong, Divisor.ONE) == 2e4
+
+    def test_class_indices_are_no_elementwise_probabilities(self):
+        with pytest.raises(OracleError, match="class indices are no elementwise probabilities"):
+            expected_value("binary_cross_entropy", Operand(X, Space.INDICES, None), scores(Y), Divisor.ONE)
+
+
+def test_kl_of_class_indices_is_cross_entropy():
+    indices = Operand(torch.tensor([3, 0, 2]), Space.INDICES, None)
+    value = expected_value("kl_div", scores(X), indices, Divisor.ROWS)
+    assert value == pytest.approx(-np.log(P)[[0, 1, 2], [3, 0, 2]].mean())
+
+
+def test_cross_entropy_of_sigmoids_takes_the_scores_behind_them():
+    sigmoids = Operand(torch.from_numpy(special.expit(X.numpy())), Space.ELEMENTWISE, 1)
+    value = expected_value("cross_entropy", sigmoids, scores(Y, 1), Divisor.ROWS)
+    assert value == pytest.approx(cross_entropy(scores(X, 1), scores(Y, 1), Divisor.ROWS))
+
+
 def test_entropy_is_scipys():
     assert entropy(scores(X), Divisor.ROWS) == pytest.approx(stats.entropy(P, axis=1).mean())
 

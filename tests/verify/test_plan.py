@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
-from klint.rules.claims import Divisor, Effect
+from klint.rules.claims import Claim, Divisor, Effect
 from klint.torch_model.count import Count, Size
-from klint.verify.plan import Plan, PlanError, build_plan
+from klint.torch_model.facts import Space
+from klint.torch_model.infer import Inference
+from klint.verify.plan import Plan
+from klint.verify.program import PlanError, build_plan
 
 
 def plan_of(graph, as_written, fixed=None, **more) -> Plan:
@@ -29,6 +33,22 @@ def test_a_plan_survives_json(graph):
     ratio = Count.number(1) / Count.of(Size(x.identity, -1, "C"))
     plan = plan_of(graph, kl, effect=Effect.RATIO, divisor=Divisor.ROWS, ratio=ratio)
     assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+def test_a_plan_without_a_definition_survives_json(graph):
+    kl = kl_of_two_parameters(graph)
+    plan = build_plan(Claim("", Effect.LEAK, kl, subject=kl.arguments["target"]))
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    assert (plan.divisor, plan.loss, set(plan.outputs)) == (None, "kl_div", {"as_written"})
+    assert plan.steps[plan.subject.register].name == "softmax"
+
+
+def test_without_a_definition_the_loss_behind_the_value_says_of_which_shapes_it_is(graph):
+    kl = kl_of_two_parameters(graph)
+    value = graph.call("sub", input=graph.call("exp", input=graph.parameter("z")), other=kl)
+    plan = build_plan(Claim("", Effect.NAN, value))
+    assert [plan.steps[reading.register].name for reading in plan.readings.values()] == ["log_softmax", "softmax"]
+    assert build_plan(Claim("", Effect.NAN, graph.call("exp", input=graph.parameter("z")))).readings == {}
 
 
 def test_each_node_is_computed_once_and_after_its_operands(graph):
@@ -112,6 +132,52 @@ class TestLeaves:
         assert [leaf.name for leaf in plan.leaves] == ["x"]
         assert plan.notes == ("T has its default 4.0",)
 
+    def test_a_default_that_is_spelled_out_is_used(self, graph):
+        sizes = graph.node((-1, 10))
+        moved = graph.call("view", input=graph.parameter("x"), shape=graph.parameter("shape", default=sizes))
+        plan = plan_of(graph, graph.kl(graph.log_softmax(moved), graph.softmax(moved), "sum"))
+        assert [leaf.name for leaf in plan.leaves] == ["x"]
+        assert plan.notes == ("shape has its default site",)
+
+    def test_a_default_of_something_free_is_not(self, graph):
+        scaled = graph.call(
+            "div", input=graph.parameter("x"), other=graph.parameter("T", default=graph.unknown("cfg.T"))
+        )
+        plan = plan_of(graph, graph.kl(graph.log_softmax(scaled), graph.softmax(scaled), "sum"))
+        assert [leaf.name for leaf in plan.leaves] == ["x", "T"]
+
+    def test_a_default_of_none_makes_it_optional(self, graph):
+        weight = type(graph.parameter("w"))(graph.node(0).anchor, -9, "weight", graph.node(None))
+        ce = graph.call("cross_entropy", input=graph.parameter("x"), target=graph.parameter("y"), weight=weight)
+        leaves = build_plan(Claim("", Effect.NAN, ce)).leaves
+        assert {leaf.name: leaf.optional for leaf in leaves} == {"x": False, "y": False, "weight": True}
+
+    def test_what_a_recurrent_layer_returns_is_free(self, graph):
+        lstm = graph.call("lstm", input=graph.parameter("x"), input_size=5, hidden_size=12)
+        out = graph.call("getitem", input=lstm, index=0)
+        cell = graph.call("getitem", input=graph.call("getitem", input=lstm, index=1), index=1)
+        plan = plan_of(graph, graph.kl(graph.log_softmax(out), graph.softmax(cell), "sum"))
+        assert [(leaf.space, leaf.sizes) for leaf in plan.leaves] == [(Space.SCORES, ((-1, 12),))] * 2
+
+    def test_what_an_attention_layer_returns_is_free(self, graph):
+        attention = graph.call("multiheadattention", input=graph.parameter("x"), embed_dim=8, num_heads=2)
+        parts = [graph.call("getitem", input=attention, index=index) for index in (0, 1)]
+        plan = plan_of(graph, graph.kl(graph.log_softmax(parts[0]), parts[1], "sum"))
+        assert [leaf.space for leaf in plan.leaves] == [Space.SCORES, Space.PROBABILITIES]
+
+    def test_an_entry_of_something_unknown_is_free(self, graph):
+        labels = graph.call("getitem", input=graph.parameter("batch"), index="labels")
+        plan = plan_of(graph, graph.kl(graph.log_softmax(graph.parameter("x")), labels, "sum"))
+        assert len(plan.leaves) == 2
+        assert names(plan) == ["log_softmax", "kl_div"]
+
+    def test_what_the_world_knows_of_a_shape_holds_for_a_leaf(self, graph):
+        x = graph.parameter("x")
+        world = Inference()
+        world.assume({0: (graph.call("eq", input=graph.call("dim", input=x), other=3), True)})
+        kl = graph.kl(graph.log_softmax(x), graph.softmax(x), "sum")
+        assert [leaf.rank for leaf in plan_of(graph, kl, world=world).leaves] == [3]
+
     def test_a_layer_is_free_but_for_the_sizes_it_names(self, graph):
         logits = graph.call("linear", in_features=64, out_features=12, input=graph.parameter("x"))
         image = graph.call("conv2d", in_channels=3, out_channels=5, kernel_size=1, input=graph.parameter("y"))
@@ -126,6 +192,42 @@ class TestLeaves:
 
     def test_a_site_of_literals_has_none(self, graph, forum_thread):
         assert build_plan(forum_thread).leaves == ()
+
+
+class TestLoops:
+    def test_a_row_is_the_first_one(self, graph):
+        row = graph.call("row", input=graph.parameter("x"), index=graph.unknown("which"))
+        plan = plan_of(graph, graph.kl(graph.log_softmax(row), graph.softmax(row), "sum"))
+        assert names(plan) == ["getitem", "log_softmax", "softmax", "kl_div"]
+        assert [leaf.name for leaf in plan.leaves] == ["x"]
+
+    def test_any_item_is_like_the_one_that_is_known(self, graph):
+        item = graph.call("any_item", input=graph.parameter("x"))
+        plan = plan_of(graph, graph.kl(graph.log_softmax(item), graph.softmax(item), "sum"))
+        assert plan.notes == ("every site is alike",)
+
+    def test_a_list_of_unknown_length_holds_two(self, graph):
+        stacked = graph.call("stack", tensors=graph.items(graph.parameter("x")))
+        plan = plan_of(graph, graph.kl(graph.log_softmax(stacked), graph.softmax(stacked), "sum"))
+        (sequence,) = [step for step in plan.steps if step.kind == "sequence"]
+        assert sequence.arguments == (("0", 0), ("1", 0))
+
+
+class TestModules:
+    def test_a_call_of_a_module_is_replayed_as_one(self, graph):
+        kl = kl_of_two_parameters(graph)
+        made = replace(kl, constructor=graph.module("torch.nn.KLDivLoss", reduction="batchmean"))
+        plan = plan_of(graph, made, kl)
+        assert [step.kind for step in plan.steps if step.name == "kl_div"] == ["module", "call"]
+
+    def test_a_module_of_a_loss_is_made(self, graph):
+        made = graph.module("torch.nn.BCELoss", weight=graph.parameter("x"))
+        plan = build_plan(Claim("", Effect.RAISES, made))
+        assert [(step.kind, step.name) for step in plan.steps] == [("leaf", "x"), ("module", "binary_cross_entropy")]
+
+    def test_no_other_module_is(self, graph):
+        plan = build_plan(Claim("", Effect.RAISES, graph.module("torch.nn.Linear", in_features=3)))
+        assert [step.kind for step in plan.steps] == ["leaf"]
 
 
 class TestRatio:

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from klint.rules.claims import Claim, Divisor, Effect, Expected, Reading
 from klint.torch_model.facts import Space
 from klint.torch_model.layers import LAYERS as LAYER_ROWS
+from klint.torch_model.losses import LOSSES
 from klint.torch_model.operations import OPERATIONS
-from klint.verify.plan import build_plan
-from klint.verify.replay import ReplayError, replay, replayable, spread
+from klint.verify.program import build_plan
+from klint.verify.replay import first_line, replay, replayable, spelled_out, spread
+from klint.verify.special import ReplayError
 
 LAYERS = {spec.name for spec in LAYER_ROWS if not spec.pure}
 SHOWN = {"print", "format", "return", "assert_close"}
@@ -19,7 +23,7 @@ def run(graph, node, **leaves):
     reading = Reading(node, Space.UNKNOWN, None)
     plan = build_plan(Claim("", Effect.DIFFERS, node, node, Expected("kl_div", reading, reading, Divisor.ONE)))
     values = {leaf.register: leaves[leaf.name] for leaf in plan.leaves}
-    return replay(plan, values, seed=0).values[plan.outputs["as_written"]]
+    return replay(plan, values, seed=0).value(plan.outputs["as_written"])
 
 
 @pytest.mark.parametrize("name", sorted(set(OPERATIONS) - SHOWN))
@@ -52,6 +56,7 @@ def test_what_has_effects_cannot(name):
         ("mean", {"dim": None}, ()),
         ("getitem", {"index": 0}, (3,)),
         ("getitem", {"index": (..., None)}, (2, 3, 1)),
+        ("getitem", {"index": None}, (1, 2, 3)),
         ("one_hot", {"num_classes": 9}, (2, 3, 9)),
     ],
 )
@@ -146,8 +151,92 @@ class TestTensors:
         with pytest.raises(ReplayError, match="uninitialised"):
             run(graph, graph.call("FloatTensor", input=3))
 
+    def test_made_up_tensors_are_not_narrowed(self, graph):
+        torch.set_default_dtype(torch.float64)
+        try:
+            for node in (
+                graph.call("float", input=graph.parameter("x")),
+                graph.call("to", input=graph.parameter("x"), dtype=graph.reference("torch.float32")),
+                graph.call("FloatTensor", input=[1.0]),
+            ):
+                assert run(graph, node, x=torch.ones(1)).dtype is torch.float64
+        finally:
+            torch.set_default_dtype(torch.float32)
+
+
+LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.5, 0.5, 3.0]], dtype=torch.float64)
+LOG_P = LOGITS.log_softmax(1)
+Q = torch.tensor([[0.5, 0.25, 0.25], [0.0, 0.1, 0.9]], dtype=torch.float64)
+LABELS = torch.tensor([0, 2])
+WEIGHT = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)
+LOSS_CALLS = [
+    ("kl_div", LOG_P, Q, {"reduction": "batchmean"}),
+    ("kl_div", LOG_P, Q.log(), {"reduction": "sum", "log_target": True}),
+    ("cross_entropy", LOGITS, LABELS, {"ignore_index": 2}),
+    ("cross_entropy", LOGITS, LABELS, {"weight": WEIGHT, "label_smoothing": 0.1}),
+    ("cross_entropy", LOGITS, Q, {"reduction": "none"}),
+    ("nll_loss", LOG_P, LABELS, {"weight": WEIGHT, "reduction": "sum", "ignore_index": 0}),
+    ("binary_cross_entropy", Q, 1 - Q, {"weight": WEIGHT}),
+    ("binary_cross_entropy_with_logits", LOGITS, Q, {"pos_weight": WEIGHT, "reduction": "sum"}),
+]
+
+
+class TestLosses:
+    @pytest.mark.parametrize("as_module", [False, True], ids=["function", "module"])
+    @pytest.mark.parametrize(("name", "input", "target", "options"), LOSS_CALLS)
+    def test_each_takes_its_options(self, graph, name, input, target, options, as_module):
+        tensors = {slot: graph.parameter(slot) for slot in ("input", "target")}
+        free = {slot: graph.parameter(slot) for slot, value in options.items() if isinstance(value, torch.Tensor)}
+        node = graph.call(name, **tensors, **{**options, **free})
+        if as_module:
+            node = replace(node, constructor=graph.module("nn.Loss"))
+        values = {"input": input, "target": target, **{slot: options[slot] for slot in free}}
+        expected = getattr(torch.nn.functional, name)(input, target, **options)
+        assert torch.equal(run(graph, node, **values), expected)
+
+    def test_they_are_all_there(self):
+        assert {name for name, *_ in LOSS_CALLS} == set(LOSSES)
+
+    def test_module_and_function_differ_in_legacy_options(self, graph):
+        kl = graph.kl(graph.parameter("input"), graph.parameter("target"), "batchmean", size_average=False)
+        as_module = replace(kl, constructor=graph.module("nn.KLDivLoss"))
+        function, module = (run(graph, node, input=LOG_P, target=Q).item() for node in (kl, as_module))
+        assert module == pytest.approx(2 * function)
+
+    def test_weights_take_no_gradient(self, graph):
+        weight = graph.tensor([1.0, 2.0, 4.0])
+        tensors = {"input": graph.tensor(LOGITS.tolist()), "target": graph.tensor(Q.tolist())}
+        node = graph.call("binary_cross_entropy_with_logits", **tensors, pos_weight=weight)
+        assert run(graph, node).requires_grad
+
+    def test_none_is_no_reduction(self, graph):
+        ce = graph.call("cross_entropy", input=graph.parameter("x"), target=graph.parameter("y"), reduction=None)
+        with pytest.raises(ReplayError, match="ValueError: None is not a valid value for reduction"):
+            run(graph, ce, x=LOGITS, y=LABELS)
+
 
 class TestErrors:
+    def test_a_step_that_fails_takes_its_dependents_along_and_no_others(self, graph):
+        x = graph.parameter("x")
+        wrong = graph.call("exp", input=graph.call("softmax", input=x, dim=5))
+        plan = build_plan(Claim("", Effect.RAISES, wrong, graph.call("exp", input=x)))
+        replayed = replay(plan, {plan.leaves[0].register: torch.zeros(2)}, seed=0)
+        assert replayed.value(plan.outputs["fixed"]).tolist() == [1.0, 1.0]
+        failure = replayed.failure(plan.outputs["as_written"])
+        assert (failure.raised.operation, failure.raised.type) == ("softmax", "IndexError")
+
+    def test_what_klint_itself_refuses_is_not_what_torch_raises(self, graph):
+        plan = build_plan(Claim("", Effect.RAISES, graph.call("view", input="text", shape=(1,))))
+        failure = replay(plan, {}, seed=0).failure(plan.outputs["as_written"])
+        assert (failure.message, failure.raised) == ("a tensor is needed, not str", None)
+
+    def test_the_first_line_is_quoted(self):
+        assert first_line(RuntimeError("\n the first.\nthe second")) == "the first"
+
+    def test_further_positional_arguments_keep_their_place(self, graph):
+        node = graph.call("leaky_relu", input=graph.parameter("x"), **{"*1": 0.5})
+        assert run(graph, node, x=torch.tensor([-2.0])).tolist() == [-1.0]
+
     def test_what_torch_says_is_kept_on_one_line(self, graph):
         node = graph.call("softmax", input=graph.parameter("x"), dim=5)
         with pytest.raises(ReplayError, match=r"^softmax raises IndexError: .*out of range.*$") as error:
@@ -164,3 +253,10 @@ def test_spread_scores_lie_as_far_apart_as_asked():
     assert scores.tolist() == [50.0, 100.0, 250.0]
     with pytest.raises(ReplayError, match="all equal"):
         spread(torch.ones(3), 200.0)
+
+
+def test_tensors_that_the_code_spells_out_are_told_from_free_ones(graph):
+    q = graph.softmax(graph.tensor([[1.0, 2.0, 3.0]]))
+    kl = graph.kl(graph.log_softmax(graph.parameter("x")), q, "sum")
+    plan = build_plan(graph.claim(kl, kl))
+    assert [tuple(tensor.shape) for tensor in spelled_out(plan, seed=0)] == [(1, 3), (1, 3)]

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
 from klint.verify import Result, Run, Verdict, VerifyReport
+from klint.verify.protocol import Raised
 from klint.verify.report import render_text, to_json
 
 SIZES = {"input": [4], "target": [1, 4], "classes": 4}
@@ -46,11 +48,16 @@ class TestJson:
                 "sizes": SIZES,
                 "as_written": 0.0179039,
                 "expected": 0.0716156,
+                "reference": "definition",
                 "fixed": 0.0716156,
+                "raised": None,
                 "counterpart": 0.0716157,
                 "ratio": pytest.approx(0.25, abs=1e-6),
                 "gap": pytest.approx(-0.0537117),
                 "grad_ratio": 0.25,
+                "subject": None,
+                "subject_gradient": None,
+                "fixed_subject_gradient": None,
             }
         ]
 
@@ -88,6 +95,23 @@ class TestText:
         lines = render_text(report).splitlines()
         assert "3 findings: 1 confirmed, 1 refuted, 1 inconclusive" in lines
         assert lines[-1] == "Not checked: CUDA; other dtypes."
+
+    def test_an_exception_stands_where_the_number_would(self, report):
+        raised = Raised("kl_div", "RuntimeError", "no")
+        run = Run("cpu", "float64", {}, None, 2.0, 2.0, reference="fixed code", raised=raised)
+        result = Result(report.results[0].finding, Verdict.CONFIRMED, "so", (), (run,))
+        _, head, row, *_ = render_text(VerifyReport((result,))).splitlines()
+        assert head.split() == ["device", "dtype", "as", "written", "fixed"]
+        assert row.split() == ["cpu", "float64", "RuntimeError", "2"]
+        (json_run,) = to_json(VerifyReport((result,)))["findings"][0]["runs"]
+        assert json_run["raised"] == "kl_div raises RuntimeError: no"
+        assert (json_run["as_written"], json_run["reference"], json_run["gap"]) == (None, "fixed code", None)
+
+    def test_gradients_of_the_subject_have_their_columns(self, report):
+        run = replace(RUN, subject="teacher(x)", subject_gradient=0.5, fixed_subject_gradient=0.0)
+        text = render_text(VerifyReport((Result(report.results[0].finding, Verdict.CONFIRMED, "so", (), (run,)),)))
+        assert "gradient of the subject" in text
+        assert "with the fixed code" in text
 
     def test_a_finding_without_runs_has_its_reason(self, report):
         assert "  inconclusive: it took longer than 5 s" in render_text(report).splitlines()

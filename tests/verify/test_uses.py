@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from klint.torch_model.facts import Space
-from klint.verify.plan import build_plan
+from klint.verify.program import build_plan
 from klint.verify.uses import score_registers, uses_of
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from klint.rules.claims import Divisor, Effect
@@ -165,6 +167,18 @@ class TestHostileSites:
         kl = graph.kl(log_p, free[1], "mean")
         claim = graph.claim(kl, graph.kl(log_p, free[1], "batchmean"), Divisor.ROWS, Effect.RATIO)
         assert verify(claim).verdict is Verdict.CONFIRMED
+
+
+class TestNothingToReplay:
+    def test_a_finding_without_a_claim_is_told(self, graph, sandbox, forum_thread):
+        silent = replace(graph.diagnosis(forum_thread), claim=None)
+        report = verify_diagnoses([silent, graph.diagnosis(forum_thread)], VerifyOptions(device="cpu"), sandbox)
+        assert [result.verdict for result in report.results] == [Verdict.CONFIRMED]
+        assert report.not_checked[0] == "KL000 at site.py:1:1 (nothing to replay)"
+
+    def test_no_worker_is_started_for_it(self, graph, forum_thread):
+        silent = replace(graph.diagnosis(forum_thread), claim=None)
+        assert verify_diagnoses([silent]) == VerifyReport(not_checked=("KL000 at site.py:1:1 (nothing to replay)",))
 
 
 class TestDeterminism:

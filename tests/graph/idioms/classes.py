@@ -542,6 +542,20 @@ CLASSES: dict[str, Idiom] = {
         Distill()(log_q, p)
         """
     ),
+    "method of a subclass that the base's forward calls": twins(
+        """
+        class Base(nn.Module):
+            def forward(self, q, target):
+                return self.divergence(q, target)
+
+        class Step(Base):
+            def divergence(self, q, target):
+                return F.kl_div(q, target, reduction="sum")
+
+        def entry(x, p):
+            return Step()(F.___(x, dim=1), p)
+        """
+    ),
     "mixin": twins(
         """
         class Normalising:

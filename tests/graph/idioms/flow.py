@@ -148,12 +148,15 @@ FLOW: dict[str, Idiom] = {
         loss(log_q, p)
         """
     ),
-    "cond and A or B": reductions(
+    "cond and A or B": twins(
         """
         def entry(log_q, p, distil=True):
             criterion = distil and nn.KLDivLoss(reduction="___") or nn.KLDivLoss(reduction="___", log_target=False)
             return criterion(log_q, p)
-        """
+        """,
+        "mean",
+        "sum",
+        "KL201 KL201",
     ),
     "cond and A or B of two losses": pair(
         """

@@ -91,6 +91,8 @@ NORMALISING: dict[str, Idiom] = {
     ),
     "torch.exp": of_input("torch.exp(log_q)", "log_q"),
     "Tensor.exp": of_input("log_q.exp()", "log_q.exp().log()"),
+    "exp of probabilities": of_input("F.softmax(x, dim=1).exp()", "F.log_softmax(x, dim=1).exp().log()", "KL102"),
+    "log of an exp": of_input("F.softmax(x, dim=1).exp().log()", "F.log_softmax(x, dim=1).exp().log()"),
     "exp over its sum": of_input("x.exp() / x.exp().sum(1, keepdim=True)", "F.log_softmax(x, dim=1)"),
     "division by the sum of a name": twins(
         """
@@ -159,6 +161,37 @@ NORMALISING: dict[str, Idiom] = {
         both = torch.stack([F.log_softmax(x, dim=1), F.log_softmax(y, dim=1)])
         F.kl_div(log_q, torch.logsumexp(both, dim=0) - math.log(2), reduction="sum", log_target=___)
         """
+    ),
+    "logsumexp of weighted log-probabilities": targets(
+        """
+        def mix(one, other, weight=0.3):
+            weight = torch.tensor(weight)
+            return torch.logsumexp(torch.stack([one + torch.log1p(-weight), other + torch.log(weight)]), dim=0)
+
+        F.kl_div(log_q, mix(F.log_softmax(x, dim=1), F.log_softmax(y, dim=1)), reduction="sum", log_target=___)
+        """
+    ),
+    "logsumexp of log-probabilities weighted by a number that is tested": targets(
+        """
+        def measure(weight):
+            if weight == 1.0:
+                return None
+            both = [log_q + torch.log(1 - torch.tensor(weight)), torch.log(torch.tensor(weight)) + F.log_softmax(y, 1)]
+            return F.kl_div(log_q, torch.stack(both, dim=-1).logsumexp(-1), reduction="sum", log_target=___)
+
+        measure(0.2)
+        """
+    ),
+    "division by the sum of a copy": probabilities("torch.tensor(y.exp()) / y.exp().sum(1, keepdim=True)"),
+    "division of a vector by its sum": probabilities("(y[0].exp() / y[0].exp().sum())[None]", "p[:1]"),
+    "mean of a stack of a comprehension over the parts of a tensor": twins(
+        """
+        parts = [F.softmax(part, dim=1) for part in torch.split(torch.cat([x, y]), 8)]
+        mixed = torch.stack(parts).mean(axis=0)
+        F.kl_div(mixed___, p, reduction="sum")
+        """,
+        "",
+        ".log()",
     ),
     "stack of two logsigmoids": targets(
         """
@@ -303,6 +336,12 @@ SHAPING: dict[str, Idiom] = {
         """
     ),
     "index with a full slice": kept("q[:, :]"),
+    "index with a full slice at any rank": twins(
+        """
+        def entry(rows, p):
+            return F.kl_div(F.___(rows, dim=-1)[:], p, reduction="sum")
+        """
+    ),
     "index with a mask": kept("q[x[:, 0] > -9]", "p[x[:, 0] > -9]"),
     "index with whole numbers": kept("q[torch.tensor([0, 2, 4])]", "p[torch.tensor([0, 2, 4])]"),
     "index with a list": kept("q[[0, 2, 4]]", "p[[0, 2, 4]]"),
@@ -502,6 +541,20 @@ BUILT: dict[str, Idiom] = {
         smooth.fill_(0.1 / 9)
         smooth.scatter_(1, torch.arange(8)[:, None], 0.9)
         F.kl_div(smooth___, p, reduction="sum")
+        """,
+        "",
+        ".log()",
+    ),
+    "fill_ and scatter_ with a smoothing that is a parameter": twins(
+        """
+        def smooth(like, labels, smoothing):
+            rows, classes = like.shape
+            target = like.clone().view(-1, classes).fill_(smoothing / (classes - 1))
+            return target.scatter_(1, labels.unsqueeze(1), 1 - smoothing)
+
+        def entry(rows, weight=0.1):
+            target = smooth(rows, torch.arange(8), weight)
+            return F.kl_div(target___, p, reduction="sum")
         """,
         "",
         ".log()",
@@ -859,6 +912,29 @@ UNDERSTOOD: dict[str, str] = {
     "arange of the batch size": "F.cross_entropy(x @ x.t(), torch.arange(x.size(0)))",
     "indices kept in shape": "F.cross_entropy(x, y.argmax(1).view(-1).detach().clone())",
     "indices by a mask": "F.cross_entropy(x, y.argmax(1).masked_fill(x[:, 0] < -9, -100))",
+    "nll_loss of a target of which nothing is known": (
+        "def entry(flat):\n    return F.nll_loss(log_q, flat[:8].abs().type_as(torch.arange(8)))"
+    ),
+    "indices of which a part is overwritten": (
+        "def entry(flat):\n    labels = torch.full(flat[:8].shape, 9, dtype=torch.int64)\n"
+        "    labels[flat[:8] > 0] = 3\n    return F.cross_entropy(x, labels)"
+    ),
+    "indices times a number": "def entry(flat):\n    return F.cross_entropy(x, torch.zeros_like(flat[:8]).long() * len(x) + 2)",
+    "indices times a length": (
+        "def entry(flat):\n    parts = [part for part in torch.split(flat, 4) if len(part) > 1]\n"
+        "    return F.cross_entropy(x, torch.zeros_like(flat[:8]).long() * len(parts) + flat[:3].numel())"
+    ),
+    "indices of a process": (
+        "def entry(flat):\n    labels = torch.zeros_like(flat[:8]).long()\n    if torch.distributed.is_initialized():\n"
+        "        labels = labels + torch.distributed.get_rank() * len(x)\n    return F.cross_entropy(x, labels)"
+    ),
+    "literal of a comprehension as whole numbers": (
+        "def entry(flat):\n    labels = torch.tensor([float(part) > 0 for part in flat[:8]], dtype=torch.long)\n"
+        "    return F.cross_entropy(x, labels)"
+    ),
+    "indices minus indices": (
+        "def entry(flat):\n    labels = torch.ones_like(flat[:8]).long()\n    return F.cross_entropy(x, labels - labels)"
+    ),
     "comparison as a float": "F.binary_cross_entropy_with_logits(x, (y > 0).float())",
     "bernoulli": "F.binary_cross_entropy_with_logits(x, torch.bernoulli(torch.full_like(x, 0.5)))",
     "ones and zeros as labels": (

@@ -52,7 +52,6 @@ NOT_FOLLOWED: dict[str, str] = {
     "normalising: division by a sum that is unsqueezed": "the sum and what it divides are not matched through a view",
     "normalising: division by a sum at [:, None]": "the same",
     "normalising: minus the log of the sum of exp": "the normaliser written out",
-    "normalising: logsumexp of a stack of log-probabilities": "a mixture of log-probabilities",
     "arithmetic: sum of distributions over their count": "a sum over a stack of distributions",
     "arithmetic: label smoothing by arithmetic": "the smoothing adds a number that depends on the class count",
     "built tensors: F.one_hot smoothed": "the same",

@@ -5,24 +5,31 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from klint import __version__
-from klint.finding import Applicability, Confidence
-from klint.output import FORMATS, TEXT_FORMATS
+from klint.finding import Applicability
+from klint.options import (
+    FAILED,
+    FOUND,
+    INTERRUPTED,
+    NOTHING,
+    OUTPUT_FILE,
+    PATHS,
+    Failure,
+    complete_code,
+    configured,
+    list_option,
+)
+from klint.output import COUNTED_FORMATS, FORMATS, TEXT_FORMATS
 
 if TYPE_CHECKING:
-    from klint.config import Settings
     from klint.linter import Report
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-NOTHING, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
+    from klint.pyproject import Configuration
 
 
 def main(args: list[str] | None = None) -> int:
@@ -45,32 +52,8 @@ def main(args: list[str] | None = None) -> int:
     return status if isinstance(status, int) else NOTHING
 
 
-class Failure(click.ClickException):
-    """An error of the user's or of the system's: one line, exit status 2."""
-
-    exit_code = FAILED
-
-    def show(self, file: Any = None) -> None:
-        _complain([f"klint: {self.message}"])
-
-
-def _list_option(*names: str, metavar: str, help: str) -> Callable[[_Command], _Command]:
-    """An option that takes a comma-separated list, and may be given several times."""
-    return click.option(*names, multiple=True, metavar=metavar, help=help, callback=_split)
-
-
-def _split(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
-
-
-_PATHS = click.argument("paths", nargs=-1)
-_SELECT = _list_option("--select", metavar="CODES", help="Report only these rules; a prefix names a block of them.")
-_IGNORE = _list_option("--ignore", metavar="CODES", help="Leave out these rules.")
-_EXTEND_SELECT = _list_option("--extend-select", metavar="CODES", help="Report these rules too.")
-_EXCLUDE = _list_option("--exclude", metavar="GLOBS", help="Leave out these files, as a .gitignore would.")
-_OUTPUT_FILE = click.option(
-    "--output-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write to this file, not to standard output."
-)
+_EXAMPLES = 3
+"""How many stale entries of a baseline are named."""
 
 
 @click.group()
@@ -80,17 +63,8 @@ def cli() -> None:
 
 
 @cli.command()
-@_PATHS
-@_SELECT
-@_IGNORE
-@_EXTEND_SELECT
-@click.option(
-    "--min-confidence",
-    type=click.Choice([level.value for level in Confidence]),
-    default=Confidence.LIKELY.value,
-    show_default=True,
-    help="Report what follows from the data flow alone (proven), or what rests on a name as well (likely).",
-)
+@PATHS
+@configured(lambda here: {"output_format": here.output_format})
 @click.option(
     "--output-format",
     type=click.Choice([*FORMATS]),
@@ -98,23 +72,25 @@ def cli() -> None:
     show_default=True,
     help="How findings are written.",
 )
-@_OUTPUT_FILE
+@OUTPUT_FILE
 @click.option("--fix", is_flag=True, help="Fix what can be fixed without a change of value, and list the rest.")
 @click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: fixes that change what is trained as well.")
 @click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
 @click.option("--statistics", is_flag=True, help="Count the findings of each rule in place of listing them.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even where there are findings.")
-@click.option("--stdin-filename", metavar="FILE", help="What to call standard input.")
-@_EXCLUDE
-@click.option("--force-exclude", is_flag=True, help="Leave out excluded files even where they are named.")
+@click.option("--add-noqa", is_flag=True, help="Silence what is found by noqa comments, and list nothing.")
+@click.option(
+    "--baseline",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="List only what is new since this file was written; it is written if it is not there.",
+)
+@click.option("--write-baseline", is_flag=True, help="Write the file of --baseline anew.")
 @click.option("-q", "--quiet", is_flag=True, help="Findings and errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Say how many files were read.")
 def check(
     paths: tuple[str, ...],
-    select: tuple[str, ...],
-    ignore: tuple[str, ...],
-    extend_select: tuple[str, ...],
-    min_confidence: str,
+    configuration: Configuration,
     output_format: str,
     output_file: str | None,
     fix: bool,
@@ -122,30 +98,33 @@ def check(
     diff: bool,
     statistics: bool,
     exit_zero: bool,
-    stdin_filename: str | None,
-    exclude: tuple[str, ...],
-    force_exclude: bool,
+    add_noqa: bool,
+    baseline: str | None,
+    write_baseline: bool,
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Lint Python files and directories; - is standard input, and the default is the working directory."""
-    from klint.linter import lint_paths
+    """Lint Python files, notebooks and directories; - is standard input, and the default is the working directory.
 
-    settings = _settings(
-        select=select or None,
-        ignore=ignore,
-        extend_select=extend_select,
-        min_confidence=Confidence(min_confidence),
-        exclude=exclude,
-        force_exclude=force_exclude,
-        stdin_filename=stdin_filename,
-    )
+    Of .md, .rst and .txt files that are named, the blocks of Python and the transcripts are linted.
+    """
+    from klint.linter import lint_paths
+    from klint.output.progress import track
+
+    if statistics and output_format not in COUNTED_FORMATS:
+        raise Failure(f"--statistics: {output_format} has no counts; take one of {', '.join(COUNTED_FORMATS)}")
+    if write_baseline and baseline is None:
+        raise Failure("--write-baseline: say with --baseline which file to write")
+    if add_noqa:
+        if fix or diff:
+            raise Failure("--add-noqa: silence or fix, one at a time")
+        return _add_noqa(paths, configuration, quiet)
     remarks: list[str] = []
     if fix or diff:
         from klint.fix import FixError, fix_paths
 
         try:
-            fixes = fix_paths(paths or ["."], settings, unsafe=unsafe_fixes, write=not diff)
+            fixes = fix_paths(paths or ["."], configuration, unsafe=unsafe_fixes, write=not diff)
         except FixError as error:
             raise Failure(str(error)) from error
         report = fixes.remaining
@@ -154,9 +133,16 @@ def check(
         if diff:
             _write("".join(file.diff() for file in fixes.files), output_file)
     else:
-        report = lint_paths(paths or ["."], settings)
+        report = lint_paths(paths or ["."], configuration, iter if quiet else track)
     if not diff:
-        text = _statistics(report, output_format) if statistics else _rendered(report, output_format, output_file)
+        if baseline is not None:
+            report, said = _without_old(report, Path(baseline), write_baseline, configuration)
+            remarks += said
+        text = (
+            _statistics(report, output_format, unsafe_fixes)
+            if statistics
+            else _rendered(report, output_format, output_file)
+        )
         if (
             fix and fixes.source is not None
         ):  # what was read from standard input goes on, and what is to be said beside it
@@ -174,7 +160,7 @@ def check(
 
 
 @cli.command()
-@click.argument("code", required=False)
+@click.argument("code", required=False, shell_complete=complete_code)
 @click.option("--all", "every", is_flag=True, help="Show the page of every rule.")
 @click.option(
     "--output-format",
@@ -230,8 +216,8 @@ def explain(place: str, output_format: str) -> int:
     from klint.explain import explain_paths, split_place, unanswered
     from klint.explain.text import render
 
-    path, row = split_place(place)
-    explanations = explain_paths([path], row)
+    path, row, cell = split_place(place)
+    explanations = explain_paths([path], row, cell)
     if output_format == "json":
         _write(json.dumps([explanation.to_json() for explanation in explanations], indent=2) + "\n")
     else:
@@ -243,9 +229,8 @@ def explain(place: str, output_format: str) -> int:
 
 
 @cli.command()
-@_PATHS
-@_SELECT
-@_IGNORE
+@PATHS
+@configured(lambda here: here.verify)
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda", "all"]),
@@ -253,6 +238,9 @@ def explain(place: str, output_format: str) -> int:
     show_default=True,
     help="Where to replay.",
 )
+@list_option("--dtype", metavar="DTYPES", help="Of the tensors that are made up, such as float32,bfloat16.")
+@list_option("--classes", metavar="COUNTS", help="Class counts of such tensors: 10, and 2,10,100,1000 for html.")
+@click.option("--batch", type=click.IntRange(min=1), default=7, show_default=True, help="Rows of such tensors.")
 @click.option("--seed", type=int, default=0, show_default=True, help="For the tensors that are made up.")
 @click.option(
     "--timeout",
@@ -263,37 +251,45 @@ def explain(place: str, output_format: str) -> int:
 )
 @click.option(
     "--output-format",
-    type=click.Choice(["full", "json"]),
+    type=click.Choice(["full", "json", "html"]),
     default="full",
     show_default=True,
-    help="How verdicts are written.",
+    help="How verdicts are written; html is one page that stands alone.",
 )
-@_OUTPUT_FILE
-@_EXCLUDE
+@OUTPUT_FILE
 @click.option("--strict", is_flag=True, help="Exit with 1 for inconclusive findings as well.")
 def verify(
     paths: tuple[str, ...],
-    select: tuple[str, ...],
-    ignore: tuple[str, ...],
+    configuration: Configuration,
     device: str,
+    dtype: tuple[str, ...],
+    classes: tuple[str, ...],
+    batch: int,
     seed: int,
     timeout: float,
     output_format: str,
     output_file: str | None,
-    exclude: tuple[str, ...],
     strict: bool,
 ) -> int:
     """Lint, then replay every finding in torch and say whether the predicted gap is there. Your code is not run."""
     from klint.verify import VerifyError, VerifyOptions, verify_paths
+    from klint.verify.html import CLASSES, render_html, require_extra
+    from klint.verify.progress import shown_progress
     from klint.verify.report import render_text, to_json
 
-    settings = _settings(select=select or None, ignore=ignore, exclude=exclude)
+    counts = _counts(classes) or (CLASSES if output_format == "html" else VerifyOptions.classes)
     try:
-        report = verify_paths(paths or ["."], VerifyOptions(device=device, seed=seed, timeout=timeout), settings)
+        if output_format == "html":
+            require_extra()
+        options = VerifyOptions(device, seed, timeout, counts, batch, dtype)
+        with shown_progress() as progress:
+            report = verify_paths(paths or ["."], options, configuration, progress)
     except VerifyError as error:
         raise Failure(str(error)) from error
     if output_format == "json":
         _write(json.dumps(to_json(report), indent=2) + "\n", output_file)
+    elif output_format == "html":
+        _write(render_html(report), output_file)
     else:
         _write(render_text(report, colour=output_file is None and _shows_colour()), output_file)
     _complain(report.errors)
@@ -302,13 +298,55 @@ def verify(
     return FOUND if report.confirmed or (strict and report.inconclusive) else NOTHING
 
 
-def _settings(**options: Any) -> Settings:
-    from klint.config import ConfigError, Settings
+@cli.command()
+def server() -> int:
+    """Serve an editor: a language server on standard input and output."""
+    try:
+        from klint.hosts.server import serve
+    except ModuleNotFoundError as error:
+        raise Failure(f"server: needs {error.name}, missing here: pip install 'klint[server]'") from error
+    serve()
+    return NOTHING
+
+
+def _counts(words: Iterable[str]) -> tuple[int, ...]:
+    try:
+        return tuple(map(int, words))
+    except ValueError:
+        raise Failure(f"--classes: {','.join(words)!r} is no list of whole numbers such as 2,10,100") from None
+
+
+def _add_noqa(paths: tuple[str, ...], configuration: Configuration, quiet: bool) -> int:
+    from klint.noqa import NoqaError, add_noqa
 
     try:
-        return Settings(**options)
-    except ConfigError as error:
-        raise Failure(f"--{error}") from error
+        report = add_noqa(paths or ["."], configuration)
+    except NoqaError as error:
+        raise Failure(f"--add-noqa: {error}") from error
+    _complain(report.errors)
+    if not quiet:
+        _complain([f"{_plural(report.silenced, 'finding')} silenced in {_plural(len(report.files), 'file')}"])
+    return FAILED if report.errors else NOTHING
+
+
+def _without_old(report: Report, path: Path, write: bool, configuration: Configuration) -> tuple[Report, list[str]]:
+    """A report without what the baseline knows, and what is to be said of it; a baseline that is not there is written."""
+    from klint.baseline import Baseline, BaselineError
+
+    try:
+        baseline = Baseline.read(path)
+        recorded = baseline.write(report, configuration) if write or baseline.before is None else None
+        silenced = Baseline.read(path).silence(report, configuration)
+    except BaselineError as error:
+        raise Failure(f"--baseline: {error}") from error
+    if recorded is not None:
+        return silenced.report, [f"{_plural(recorded, 'finding')} recorded in {path}"]
+    said = [f"{_plural(silenced.count, 'old finding')} silenced by {path}"]
+    if silenced.stale:
+        examples = ", ".join(f"{entry.code} in {entry.filename}" for entry in silenced.stale[:_EXAMPLES])
+        more = f" and {len(silenced.stale) - _EXAMPLES} more" if len(silenced.stale) > _EXAMPLES else ""
+        said.append(f"no longer found: {examples}{more}; --write-baseline takes this out of {path}")
+    return silenced.report, said
 
 
 def _rendered(report: Report, output_format: str, output_file: str | None) -> str:
@@ -319,16 +357,10 @@ def _rendered(report: Report, output_format: str, output_file: str | None) -> st
     return FORMATS[output_format](report)
 
 
-def _statistics(report: Report, output_format: str) -> str:
-    counts = Counter((finding.code, finding.name) for finding in report.findings)
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    if output_format == "json":
-        return (
-            json.dumps([{"code": code, "name": name, "count": count} for (code, name), count in ordered], indent=2)
-            + "\n"
-        )
-    digits = len(str(max(counts.values(), default=0)))
-    return "".join(f"{count:>{digits}}  {code}  {name}\n" for (code, name), count in ordered)
+def _statistics(report: Report, output_format: str, unsafe: bool) -> str:
+    from klint.output import statistics
+
+    return statistics.render(report, output_format, unsafe)
 
 
 def _fixable(report: Report, fixing: bool, unsafe: bool) -> list[str]:
@@ -358,7 +390,9 @@ def _plural(count: int, word: str) -> str:
 
 
 def _shows_colour() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (sys.stdout.isatty() and os.environ.get("TERM") != "dumb")
 
 
 def _write_markdown(text: str) -> None:
@@ -378,12 +412,13 @@ def _write(text: str, output_file: str | None = None) -> None:
     """Write to a file, or to standard output, whose reader may have gone."""
     if output_file is not None:
         try:
+            Path(output_file).parent.mkdir(parents=True, exist_ok=True)
             Path(output_file).write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
         except OSError as error:
             raise Failure(f"{output_file}: cannot be written: {error.strerror or error}") from error
         return
     try:
-        click.echo(text, nl=False)
+        click.echo(text, nl=False, color=_shows_colour())
         sys.stdout.flush()
     except BrokenPipeError:
         # The status still says what was found; Python's own flush at exit must not find the closed pipe again.

@@ -31,13 +31,27 @@ class Applicability(str, Enum):
 
 @dataclass(frozen=True, order=True)
 class Location:
-    """A stretch of a file. Rows and columns are 1-based; columns count characters; the end is exclusive."""
+    """A stretch of a file. Rows and columns are 1-based; columns count characters; the end is exclusive.
+
+    In a notebook the rows are those of ``cell``, which counts the notebook's cells of all kinds from 1.
+    """
 
     filename: str
     row: int
     column: int
     end_row: int
     end_column: int
+    cell: int | None = None
+
+    @property
+    def source(self) -> str:
+        """What the rows are counted in: the file, or ``notebook.ipynb:cell 3``."""
+        return self.filename if self.cell is None else f"{self.filename}:cell {self.cell}"
+
+    @property
+    def sort_key(self) -> tuple[str, int, Location]:
+        """The order of places: by file, cell, row and column."""
+        return (self.filename, self.cell or 0, self)
 
 
 @dataclass(frozen=True, order=True)
@@ -70,7 +84,7 @@ class Finding:
     """One claim about one loss site, as people and programs read it.
 
     ``claim`` is the numeric statement that ``klint verify`` tests; ``noqa_row`` is the row on which a ``# noqa``
-    comment would silence the finding; ``cell`` is the notebook cell (None elsewhere).
+    comment would silence the finding, in the cell of the finding if it has one.
     """
 
     code: str
@@ -84,12 +98,16 @@ class Finding:
     noqa_row: int
     related: tuple[Related, ...] = ()
     fix: Fix | None = None
-    cell: int | None = None
 
     @property
-    def sort_key(self) -> tuple[Location, str, str]:
+    def cell(self) -> int | None:
+        """The notebook cell that the finding is in; None in other files."""
+        return self.location.cell
+
+    @property
+    def sort_key(self) -> tuple[object, ...]:
         """The order of all output: by file, place, code."""
-        return (self.location, self.code, self.message)
+        return (*self.location.sort_key, self.code, self.message)
 
     def to_json(self) -> dict[str, Any]:
         """The finding with ruff's JSON keys, and klint's own: name, severity, confidence, related, claim."""
@@ -106,7 +124,12 @@ class Finding:
             "url": self.url,
             "fix": _fix_to_json(self.fix),
             "related": [
-                {"filename": related.location.filename, **_range(related.location), "message": related.message}
+                {
+                    "filename": related.location.filename,
+                    **_range(related.location),
+                    "cell": related.location.cell,
+                    "message": related.message,
+                }
                 for related in self.related
             ],
             "claim": self.claim,
@@ -126,5 +149,7 @@ def _fix_to_json(fix: Fix | None) -> dict[str, Any] | None:
     return {
         "applicability": fix.applicability.value,
         "message": fix.message,
-        "edits": [{"content": edit.content, **_range(edit.location)} for edit in fix.edits],
+        "edits": [
+            {"content": edit.content, **_range(edit.location), "cell": edit.location.cell} for edit in fix.edits
+        ],
     }

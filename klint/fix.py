@@ -6,22 +6,24 @@ A fix counts if the code parses after it, its finding is gone, and no other plac
 from __future__ import annotations
 
 import difflib
-import os
 import re
-import stat
 import sys
-import tempfile
-import tokenize
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from klint.config import Settings
 from klint.finding import Applicability, Edit, Finding, Location
-from klint.linter import Report, lint_paths, lint_source
-from klint.source.discover import STDIN, discover
-from klint.source.python import SourceError, decode_source, parse_source
+from klint.linter import Report, find_files, lint_paths, lint_source
+from klint.source.discover import STDIN
+from klint.source.files import in_text, parse_file
+from klint.source.python import SourceError
+from klint.source.write import decode_exactly, encoding_of, write_file
+
+if TYPE_CHECKING:
+    from klint.pyproject import Configuration
 
 Lint = Callable[[str], Iterable[Finding]]
 """What finds the findings of a text, in which rows and columns are those of the text."""
@@ -95,9 +97,12 @@ def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     return text
 
 
-def fix_text(text: str, lint: Lint, unsafe: bool = False) -> FixedText:
-    """Apply the fixes of a text's findings until none is left; ``unsafe`` admits those that change the value."""
-    if _has_errors(text):
+def fix_text(text: str, lint: Lint, unsafe: bool = False, filename: str = "") -> FixedText:
+    """Apply the fixes of a text's findings until none is left; ``unsafe`` admits those that change the value.
+
+    The name of the file says of what kind the text is.
+    """
+    if _has_errors(text, filename):
         return FixedText(text)
     found = list(lint(text))
     done, rounds = [], []
@@ -111,7 +116,7 @@ def fix_text(text: str, lint: Lint, unsafe: bool = False) -> FixedText:
         if not chosen:
             break
         edits = tuple(dict.fromkeys(edit for finding in chosen for edit in _edits(finding)))
-        after = _attempt(places, found, chosen, edits, lint)
+        after = _attempt(places, found, chosen, edits, lint, filename)
         if after is not None and after[0] not in seen:
             seen.add(after[0])
             refused = {(code, places.moved(start, edits)[-1]) for code, start in refused}
@@ -126,9 +131,26 @@ def fix_text(text: str, lint: Lint, unsafe: bool = False) -> FixedText:
     return FixedText(text, tuple(done), tuple(rounds))
 
 
-def fix_source(text: str, filename: str, settings: Settings | None = None, unsafe: bool = False) -> FixedFile:
-    """Fix the text of one Python file; its newlines are kept as they are."""
-    fixed = fix_text(_unified(text), lambda changed: lint_source(changed, filename, settings).findings, unsafe)
+def keeps_promise(text: str, finding: Finding, found: Sequence[Finding], lint: Lint, filename: str = "") -> bool:
+    """Whether the fix of one finding counts in a text, of which ``found`` are all findings."""
+    if finding.fix is None or _has_errors(text, filename):
+        return False
+    return _attempt(_Places(text), found, [finding], finding.fix.edits, lint, filename) is not None
+
+
+def fix_source(
+    text: str,
+    filename: str,
+    settings: Settings | Configuration | None = None,
+    unsafe: bool = False,
+    stdin: bool = False,
+) -> FixedFile:
+    """Fix the text of one file, which may come from ``stdin``; its newlines are kept as they are."""
+
+    def lint(changed: str) -> list[Finding]:
+        return in_text(changed, filename, lint_source(changed, filename, settings, stdin).findings)
+
+    fixed = fix_text(_unified(text), lint, unsafe, filename)
     after = text
     for edits in fixed.rounds:
         after = apply_edits(after, edits)
@@ -136,7 +158,10 @@ def fix_source(text: str, filename: str, settings: Settings | None = None, unsaf
 
 
 def fix_paths(
-    paths: Iterable[str | Path], settings: Settings | None = None, unsafe: bool = False, write: bool = True
+    paths: Iterable[str | Path],
+    settings: Settings | Configuration | None = None,
+    unsafe: bool = False,
+    write: bool = True,
 ) -> FixReport:
     """Fix files and directories, and write what changed unless ``write`` is off; ``-`` alone is standard input.
 
@@ -161,32 +186,32 @@ def fix_paths(
     return report
 
 
-def _fix_file(filename: str, settings: Settings, unsafe: bool, write: bool) -> FixedFile | SourceError:
+def _fix_file(filename: str, settings: Settings | Configuration, unsafe: bool, write: bool) -> FixedFile | SourceError:
     try:
         data = Path(filename).read_bytes()
-        text = _decode(data, filename)
+        text = decode_exactly(data, filename)
         if isinstance(text, SourceError):
             return text
         fixed = fix_source(text, filename, settings, unsafe)
         if write and fixed.fixed:
-            _write(Path(filename), data, fixed.after)
+            write_file(Path(filename), fixed.after.encode(encoding_of(data, filename)), data)
     except OSError as error:
         return SourceError(filename, 0, 0, f"cannot be fixed: {error.strerror or error}")
     return fixed
 
 
-def _fix_stdin(settings: Settings, unsafe: bool) -> FixReport:
+def _fix_stdin(settings: Settings | Configuration, unsafe: bool) -> FixReport:
     data = sys.stdin.buffer.read()
     report = FixReport(source=data)
-    for file in discover([STDIN], settings.exclude, settings.force_exclude, settings.stdin_filename).files:
-        text = _decode(data, file.filename)
+    for file in find_files([STDIN], settings).files:
+        text = decode_exactly(data, file.filename)
         if isinstance(text, SourceError):
             report.remaining.errors.append(text)
             continue
-        fixed = fix_source(text, file.filename, settings, unsafe)
-        report.source = fixed.after.encode(_encoding(data))
+        fixed = fix_source(text, file.filename, settings, unsafe, stdin=True)
+        report.source = fixed.after.encode(encoding_of(data, file.filename))
         report.files += [fixed] if fixed.fixed else []
-        report.remaining = lint_source(_unified(fixed.after), file.filename, settings)
+        report.remaining = lint_source(_unified(fixed.after), file.filename, settings, stdin=True)
     return report
 
 
@@ -225,35 +250,49 @@ def _compatible(places: _Places, findings: Sequence[Finding]) -> list[Finding]:
     """Findings whose fixes do not touch each other, or are the same; the first come first."""
     chosen: list[Finding] = []
     taken: set[Edit] = set()
+    spans: list[tuple[int, int]] = []
     for finding in findings:
         own = _edits(finding)
-        if all(edit in taken for edit in own) or not any(
-            _touch(places, edit, other) for edit in own for other in taken
-        ):
+        if all(edit in taken for edit in own):
+            chosen.append(finding)
+        elif not any(_touches(spans, *places.span(edit.location)) for edit in own):
             chosen.append(finding)
             taken.update(own)
+            for edit in own:
+                insort(spans, places.span(edit.location))
     return chosen
 
 
-def _touch(places: _Places, one: Edit, other: Edit) -> bool:
-    (start, end), (first, last) = places.span(one.location), places.span(other.location)
-    return start == first or (start < last and first < end)
+def _touches(spans: Sequence[tuple[int, int]], start: int, end: int) -> bool:
+    """Whether a stretch of text overlaps one of some that are sorted and do not overlap, or starts where one does."""
+    index = bisect_left(spans, (start,))
+    follows = index < len(spans) and (spans[index][0] == start or spans[index][0] < end)
+    return follows or (index > 0 and spans[index - 1][1] > start)
 
 
 def _attempt(
-    places: _Places, found: Sequence[Finding], chosen: Sequence[Finding], edits: Sequence[Edit], lint: Lint
+    places: _Places,
+    found: Sequence[Finding],
+    chosen: Sequence[Finding],
+    edits: Sequence[Edit],
+    lint: Lint,
+    filename: str,
 ) -> tuple[str, list[Finding]] | None:
     """The text and its findings after some fixes; None where they do not keep their promise."""
     text = apply_edits(places.text, edits)
-    if text == places.text or _has_errors(text):
+    if text == places.text or _has_errors(text, filename):
         return None
     after = list(lint(text))
     moved = {(f.code, place) for f in found for place in places.moved(places.key(f)[1], edits)}
     mended = {(f.code, place) for f in chosen for place in places.moved(places.key(f)[1], edits)}
     own = {place for _, place in mended}
+    others = [f for f in found if all(f is not finding for finding in chosen)]
+    kept = {(f.code, f.message, place) for f in others for place in places.moved(places.key(f)[1], edits)}
     now = _Places(text)
     for finding in after:
         key = now.key(finding)
+        if (finding.code, finding.message, key[1]) in kept:
+            continue
         if key in mended or (key not in moved and key[1] not in own):
             return None
     return text, after
@@ -263,8 +302,8 @@ def _edits(finding: Finding) -> tuple[Edit, ...]:
     return finding.fix.edits if finding.fix is not None else ()
 
 
-def _has_errors(text: str) -> bool:
-    return bool(parse_source(text, "").errors)
+def _has_errors(text: str, filename: str) -> bool:
+    return any(unit.errors for unit in parse_file(text, filename))
 
 
 def _unified(text: str) -> str:
@@ -284,48 +323,3 @@ def _starts(lines: Sequence[str]) -> list[int]:
 
 def _span(starts: Sequence[int], location: Location) -> tuple[int, int]:
     return starts[location.row - 1] + location.column - 1, starts[location.end_row - 1] + location.end_column - 1
-
-
-# Files.
-
-
-def _decode(data: bytes, filename: str) -> str | SourceError:
-    """The text with its newlines as they are, if it is sure to come back as the same bytes."""
-    text = decode_source(data, filename)
-    if isinstance(text, SourceError):
-        return text
-    encoding = _encoding(data)
-    decoded = data.decode(encoding)
-    if decoded.encode(encoding) != data:
-        return SourceError(filename, 0, 0, f"cannot be fixed: other bytes than these are its text in {encoding} too")
-    return decoded
-
-
-def _encoding(data: bytes) -> str:
-    """The encoding that Python reads a module in; that of a byte order mark writes the mark again."""
-    try:
-        return tokenize.detect_encoding(BytesIO(data).readline)[0]
-    except SyntaxError:
-        return "utf-8"
-
-
-def _write(path: Path, before: bytes, text: str) -> None:
-    """Put the text in the file's place at once, with its encoding and mode; ``OSError`` if the file has changed meanwhile."""
-    target = Path(os.path.realpath(path))  # a link stays a link
-    data = text.encode(_encoding(before))
-    if not os.access(target, os.W_OK):
-        raise PermissionError(13, "it may not be written")
-    known = target.stat()
-    handle, temporary = tempfile.mkstemp(prefix=".klint-", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, stat.S_IMODE(known.st_mode))
-        if target.read_bytes() != before:
-            raise OSError("it has changed since it was read")
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

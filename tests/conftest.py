@@ -27,6 +27,10 @@ class Outcome:
         return [line[: line.index(" ", line.index(": ") + 2)] for line in self.out.splitlines()]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rewrite", action="store_true", help="write the diffs of the fixtures' fixes anew")
+
+
 Klint = Callable[..., Outcome]
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -139,7 +141,7 @@ class TestCheck:
 
     def test_statistics_count_the_findings_of_each_rule(self, klint):
         write(a=SWAPPED, b=MEAN, c=MEAN)
-        assert klint("check", "--statistics").out == "2  KL201  kl-mean-reduction\n1  KL101  kl-input-probabilities\n"
+        assert klint("check", "--statistics").out == "2\tKL201\tkl-mean-reduction\n1\tKL101\tkl-input-probabilities\n"
 
     def test_output_file(self, klint):
         write(a=SWAPPED)
@@ -147,10 +149,16 @@ class TestCheck:
         assert (outcome.status, outcome.out) == (1, "")
         assert json.loads(Path("report.json").read_text("utf-8"))[0]["code"] == "KL101"
 
+    def test_the_directory_of_the_output_file_is_made(self, klint):
+        write(a=SWAPPED)
+        klint("check", "--output-format", "concise", "--output-file", "reports/klint/all.txt")
+        assert Path("reports/klint/all.txt").read_text("utf-8").startswith("a.py:5:12: KL101 ")
+
     def test_an_output_file_that_cannot_be_written_is_one_line(self, klint):
-        outcome = klint("check", "--output-file", "no/such/directory/report")
+        write(a=CLEAN)
+        outcome = klint("check", "--output-file", "a.py/report")
         assert outcome.status == 2
-        assert outcome.err == "klint: no/such/directory/report: cannot be written: No such file or directory\n"
+        assert re.fullmatch(r"klint: a\.py/report: cannot be written: .+\n", outcome.err)
 
     def test_stdin(self, klint):
         outcome = klint("check", "-", "--output-format", "concise", stdin=SWAPPED.encode())
@@ -175,6 +183,59 @@ class TestCheck:
         write(a=SWAPPED)
         spellings = [("a.py",), ("./a.py",), (str(tmp_path / "a.py"),), (".",), ("a.py", ".", "./a.py")]
         assert len({klint("check", *paths) for paths in spellings}) == 1
+
+
+class TestTerminal:
+    """Colour, progress and completion."""
+
+    @pytest.mark.parametrize(
+        ("variables", "coloured"),
+        [
+            pytest.param({}, False, id="no terminal"),
+            pytest.param({"FORCE_COLOR": "1"}, True, id="FORCE_COLOR"),
+            pytest.param({"FORCE_COLOR": ""}, False, id="FORCE_COLOR that is empty"),
+            pytest.param({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False, id="NO_COLOR wins"),
+        ],
+    )
+    @pytest.mark.parametrize("command", [("check", "a.py"), ("rule", "KL101")], ids=["check", "rule"])
+    def test_colour(self, klint, monkeypatch, variables, coloured, command):
+        write(a=SWAPPED)
+        for name in ("FORCE_COLOR", "NO_COLOR"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in {"TERM": "xterm", **variables}.items():
+            monkeypatch.setenv(name, value)
+        assert ("\x1b[" in klint(*command).out) is coloured
+
+    @pytest.mark.parametrize(("option", "watched"), [("-v", True), ("-q", False)])
+    def test_progress_is_watched_unless_quiet(self, klint, monkeypatch, option, watched):
+        seen = []
+        monkeypatch.setattr("klint.output.progress.track", lambda files: seen.extend(files) or files)
+        write(a=SWAPPED)
+        assert klint("check", option).status == 1
+        assert bool(seen) is watched
+
+    @pytest.mark.parametrize(
+        ("typed", "offered"),
+        [
+            pytest.param("klint ch", "check", id="commands"),
+            pytest.param("klint check --ext", "--extend-select", id="options"),
+            pytest.param("klint check --output-format js", "json-lines", id="choices"),
+            pytest.param("klint check --select KL20", "KL202", id="codes"),
+            pytest.param("klint check --select KL101,kl20", "KL101,KL202", id="codes of a list"),
+            pytest.param("klint rule KL20", "KL202", id="a rule"),
+        ],
+    )
+    def test_shells_complete(self, typed, offered):
+        words = {"COMP_WORDS": typed, "COMP_CWORD": typed.split()[-1], "_KLINT_COMPLETE": "fish_complete"}
+        run = [sys.executable, "-m", "klint"]
+        result = subprocess.run(run, capture_output=True, text=True, check=False, env={**os.environ, **words})
+        assert re.search(rf"^plain,{offered}\b", result.stdout, re.MULTILINE)
+
+    def test_the_script_of_a_shell_names_the_command(self):
+        environment = {**os.environ, "_KLINT_COMPLETE": "zsh_source"}
+        run = [sys.executable, "-m", "klint"]
+        result = subprocess.run(run, capture_output=True, text=True, check=False, env=environment)
+        assert result.stdout.startswith("#compdef klint")
 
 
 class TestFix:
@@ -324,8 +385,8 @@ class TestVerify:
         passed = []
         monkeypatch.setattr("klint.verify.verify_paths", lambda *args: passed.extend(args) or VerifyReport())
         klint("verify", "a.py", "--seed", "7", "--timeout", "2.5", "--select", "KL2")
-        paths, options, settings = passed
-        assert (*paths, options.seed, options.timeout, settings.select) == ("a.py", 7, 2.5, ("KL2",))
+        paths, options, settings, _ = passed
+        assert (*paths, options.seed, options.timeout, settings.here.select) == ("a.py", 7, 2.5, ("KL2",))
 
     def test_what_cannot_be_done_is_one_line(self, klint, monkeypatch):
         def verify_paths(*_):

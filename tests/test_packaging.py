@@ -23,7 +23,8 @@ def test_entry_points_lead_somewhere(group, name):
 
 
 def test_no_dependency_is_capped():
-    assert [requirement for requirement in requires("klint") if re.search(r"[<~]|==\s*\d", requirement)] == []
+    versions = [requirement.partition(";")[0] for requirement in requires("klint")]
+    assert [version for version in versions if re.search(r"[<~]|==\s*\d", version)] == []
 
 
 def test_torch_is_an_extra():
@@ -38,8 +39,8 @@ def test_the_public_names_are_there():
         klint.lint  # noqa: B018
 
 
-def test_the_pre_commit_hook_is_a_command_that_works(klint):
+def test_the_pre_commit_hooks_are_commands_that_work(klint):
     hooks = (ROOT / ".pre-commit-hooks.yaml").read_text("utf-8")
-    entry = re.search(r"^  entry: klint (.*)$", hooks, re.MULTILINE)
+    entries = re.findall(r"^  entry: klint (.*)$", hooks, re.MULTILINE)
     Path("a.py").write_text("x = 1\n")
-    assert klint(*shlex.split(entry[1]), "a.py").status == 0
+    assert [klint(*shlex.split(entry), "a.py").status for entry in entries] == [0, 0]

@@ -18,26 +18,31 @@ from klint.graph.project import Project
 from klint.linter import internal_error, names_loss
 from klint.rules.engine import sites
 from klint.source.discover import STDIN, discover
-from klint.source.python import SourceError, parse_source
+from klint.source.files import parse_file
+from klint.source.python import SourceError
 
 __all__ = ["Explanation", "explain_paths", "explain_source", "split_place", "unanswered"]
 
 NEAREST = 3
 """How many loss sites are named to a user who asks about a line without one."""
 
-_PLACE = re.compile(r"(?P<path>.+?):(?P<row>[0-9]{1,9})(:[0-9]+)?", re.DOTALL)
+_PLACE = re.compile(
+    r"(?P<path>.+?)(:cell (?P<cell>[0-9]{1,9}))?:(?P<row>[0-9]{1,9})(:[0-9]+)?", re.DOTALL
+)
 
 
-def split_place(text: str) -> tuple[str, int | None]:
-    """``model.py:17`` as a path and a row; also ``model.py:17:6``, as ``klint check`` writes it."""
+def split_place(text: str) -> tuple[str, int | None, int | None]:
+    """``model.py:17`` as a path, a row and a notebook's cell; also ``model.py:17:6``, as ``klint check`` writes it."""
     match = _PLACE.fullmatch(text)
     if match is None or os.path.exists(text):
-        return text, None
-    return match["path"], int(match["row"])
+        return text, None, None
+    return match["path"], int(match["row"]), int(match["cell"]) if match["cell"] else None
 
 
-def explain_paths(paths: Iterable[str | Path], row: int | None = None) -> list[Explanation]:
-    """One explanation for each file; ``row`` narrows them to the loss sites on that line."""
+def explain_paths(
+    paths: Iterable[str | Path], row: int | None = None, cell: int | None = None
+) -> list[Explanation]:
+    """One explanation for each file; ``row``, in a notebook with ``cell``, narrows them to the loss sites on that line."""
     paths = list(paths)
     discovery, project = discover(paths), Project.of_paths(paths)
     explanations = [Explanation(error.filename, errors=[error]) for error in discovery.errors]
@@ -46,26 +51,33 @@ def explain_paths(paths: Iterable[str | Path], row: int | None = None) -> list[E
         if isinstance(text, SourceError):
             explanations.append(Explanation(file.filename, errors=[text]))
         else:
-            explanations.append(explain_source(text, file.filename, row, project))
+            explanations.append(explain_source(text, file.filename, row, project, cell, stdin=file.path is None))
     return explanations
 
 
 def explain_source(
-    text: str, filename: str = STDIN, row: int | None = None, project: Project | None = None
+    text: str,
+    filename: str = STDIN,
+    row: int | None = None,
+    project: Project | None = None,
+    cell: int | None = None,
+    stdin: bool = False,
 ) -> Explanation:
-    """Explain the loss sites in the text of one Python file, or those on one line of it."""
-    unit = parse_source(text, filename)
-    explanation = Explanation(filename, errors=list(unit.errors))
-    if not names_loss(text):
-        return explanation
-    try:
-        losses, comparisons = sites(unit, project)
-        names = Names(filename)
-        explanation.rows = names.rows(site.anchor for site in losses)
-        explanation.sites, chosen = explain_sites(losses, names, row)
-        explanation.comparisons = side_by_side(comparisons, names, chosen)
-    except Exception as error:  # one file must not cost the explanations of the others
-        explanation.errors.append(internal_error(error, filename))
+    """Explain the loss sites in the text of one file, or those on one line of it; the name says of what kind the text is."""
+    explanation = Explanation(filename)
+    names = Names(filename, cell)
+    for unit in parse_file(text, filename, stdin):
+        explanation.errors += unit.errors
+        if not names_loss(unit.text):
+            continue
+        try:
+            losses, comparisons = sites(unit, project)
+            explanation.rows += names.rows(site.anchor for site in losses)
+            told, chosen = explain_sites(losses, names, row)
+            explanation.sites += told
+            explanation.comparisons += side_by_side(comparisons, names, chosen)
+        except Exception as error:  # one file must not cost the explanations of the others
+            explanation.errors.append(internal_error(error, filename))
     return explanation
 
 

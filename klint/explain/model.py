@@ -105,4 +105,5 @@ class Explanation:
 
 def _placed(data: dict[str, Any]) -> dict[str, Any]:
     place = data.pop("location")
-    return {"filename": place["filename"], "location": {"row": place["row"], "column": place["column"]}, **data}
+    where = {"row": place["row"], "column": place["column"]}
+    return {"filename": place["filename"], "cell": place["cell"], "location": where, **data}

@@ -36,9 +36,10 @@ class _Index:
 
 @dataclass(frozen=True)
 class Names:
-    """The names of one file, and of those that its sites reach into."""
+    """The names of one file, and of those that its sites reach into; rows asked about are those of ``cell`` in a notebook."""
 
     filename: str
+    cell: int | None = None
     _indexes: dict[int, _Index] = field(default_factory=dict)
 
     def seen_from(self, filename: str) -> Names:
@@ -66,8 +67,10 @@ class Names:
 
     def place(self, anchor: Anchor) -> str:
         """``row 7``, or ``model.py:7`` where it is another file."""
-        row = anchor.location.row
-        return f"row {row}" if anchor.unit.filename == self.filename else f"{anchor.unit.filename}:{row}"
+        place = anchor.location
+        if place.filename != self.filename:
+            return f"{place.source}:{place.row}"
+        return f"row {place.row}" if place.cell is None else f"cell {place.cell}, row {place.row}"
 
     def exact_place(self, anchor: Anchor) -> str:
         """``row 7, column 12``."""
@@ -76,7 +79,7 @@ class Names:
     def covers(self, anchor: Anchor, row: int) -> bool:
         """Whether a row of the file is one that a place stands on."""
         place = anchor.location
-        return anchor.unit.filename == self.filename and place.row <= row <= place.end_row
+        return place.filename == self.filename and self.cell in (None, place.cell) and place.row <= row <= place.end_row
 
     def rows(self, anchors: Iterable[Anchor]) -> tuple[int, ...]:
         """The rows of the file that places stand on."""

@@ -28,7 +28,7 @@ def explain_sites(
         if row is None or any(names.covers(anchor, row) for anchor in anchors):
             places.setdefault(site.anchor.tree, []).append(site)
     explained = [_explain(found, names) for found in places.values()]
-    explained.sort(key=lambda site: (site.location.filename != names.filename, site.location))
+    explained.sort(key=lambda site: (site.location.filename != names.filename, site.location.sort_key))
     return explained, frozenset(places)
 
 

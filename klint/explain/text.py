@@ -63,4 +63,4 @@ def _called(places: tuple[str, ...]) -> list[str]:
 
 
 def _place(location: Location) -> str:
-    return f"{location.filename}:{location.row}:{location.column}"
+    return f"{location.source}:{location.row}:{location.column}"

@@ -10,9 +10,12 @@ from functools import cached_property
 from klint.graph.calls import Calls, defaults, qualified_name
 from klint.graph.containers import Containers
 from klint.graph.expressions import Expressions
+from klint.graph.imports import Imports
 from klint.graph.library import Library
+from klint.graph.methods import Methods
 from klint.graph.nodes import Class, Function, Identities, Instance, ModuleObject, Node, Operation, Parameter
 from klint.graph.objects import Objects
+from klint.graph.operators import Operators
 from klint.graph.project import Project
 from klint.graph.relevance import bound_names, names_in, relevant_definitions
 from klint.graph.scope import Frame, Scope
@@ -34,7 +37,7 @@ class Graph:
 
 
 @dataclass(eq=False)
-class Builder(Expressions, Statements, Calls, Objects, Containers):
+class Builder(Expressions, Operators, Methods, Statements, Calls, Objects, Containers, Imports):
     """Walks over one module."""
 
     classes: list[Class] = field(default_factory=list)
@@ -112,6 +115,7 @@ class Builder(Expressions, Statements, Calls, Objects, Containers):
             receiver=function.bound,
             function=qualified_name(function),
             depth=depth,
+            grad_enabled=self.grad_enabled(function, True),
         )
         names = frame.scope.names
         parameters = definition.args

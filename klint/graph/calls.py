@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from klint.graph.core import CALL_STEPS, STEPS, Core
+from klint.graph.core import CALL_STEPS, GRAD_MODES, STEPS, Core
 from klint.graph.nodes import (
     Choice,
     Class,
@@ -94,7 +94,7 @@ class Calls(Core):
         if isinstance(callee, Instance):
             return self.call_instance(callee, arguments, keywords, tree, frame, is_open)
         why = callee.why if isinstance(callee, Unknown) else "what is called is not known"
-        return self.unknown(anchor, why)
+        return self.unknown_call(callee, arguments, keywords, anchor, frame, why)
 
     def _call_choice(
         self,
@@ -168,7 +168,8 @@ class Calls(Core):
         number = None if keywords or is_open else _number(callee.name, arguments)
         if number is not None:
             return self.constant(number, anchor)
-        return self.unknown(anchor, f"klint does not know what {callee.name} computes")
+        why = f"klint does not know what {callee.name} computes"
+        return self.unknown_call(callee, arguments, keywords, anchor, frame, why)
 
     def _super(self, arguments: tuple[Node, ...], anchor: Anchor, frame: Frame) -> Node:
         """``super()``, or ``super(cls, self)`` with both in sight."""
@@ -219,7 +220,8 @@ class Calls(Core):
             return value
         module = self.library.module(callee.name)
         if module is None or module.call is None:
-            return self.unknown(anchor, f"klint does not know what {callee.name} computes")
+            why = f"klint does not know what {callee.name} computes"
+            return self.unknown_call(callee, arguments, keywords, anchor, frame, why)
         bound = self.bind(module.call.slots, arguments, keywords, anchor)
         return self.operation(
             module.call.operation,
@@ -277,6 +279,7 @@ class Calls(Core):
             function=qualified_name(function),
             depth=frame.depth + 1,
             runs=frame.runs,
+            grad_enabled=self.grad_enabled(function, frame.grad_enabled),
         )
         receiver = () if function.bound is None else (function.bound,)
         limit, start = self.limit, self.steps
@@ -347,6 +350,15 @@ class Calls(Core):
             if name not in TRANSPARENT and not name.endswith((".setter", ".getter")):
                 return True
         return False
+
+    def grad_enabled(self, function: Function, outside: bool) -> bool:
+        """Whether gradients are recorded in a function's body, where they are or are not ``outside``."""
+        for decorator in getattr(function.definition, "decorator_list", ()):
+            name = self.decorator_name(decorator, function.scope)
+            if name in GRAD_MODES:
+                return GRAD_MODES[name]
+            outside = outside and name in TRANSPARENT  # any other decorator may turn them off
+        return outside
 
     def decorator_name(self, tree: ast.expr, scope: Scope) -> str:
         """The qualified name of a decorator, as far as it is one."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 from klint.graph.heap import Heap, Key
 from klint.graph.library import Library, Signature
@@ -28,20 +27,15 @@ from klint.graph.nodes import (
     Super,
     Unknown,
 )
-from klint.graph.project import Project, bindings
+from klint.graph.parts import Parts
+from klint.graph.project import Project
 from klint.graph.scope import Frame, Scope
 from klint.source.python import Anchor, SourceUnit
 
 STEPS = 30_000
 """how many expressions the walk over one function may cost; code that is built to be slow yields Unknown, never a hang."""
 
-_REEXPORTS = 8
-"""How often a name may be handed on from module to module."""
-
-_MODULES = 40
-"""How many other files one file's analysis may read."""
-
-CALL_STEPS = 3_000
+CALL_STEPS = 1_000
 """How many expressions following one call may cost; a larger body is no helper, and what it returns is not known."""
 
 WIDTH = 24
@@ -49,6 +43,14 @@ WIDTH = 24
 
 DEPTH = 300
 """How deep expressions and followed calls may nest."""
+
+GRAD_MODES = {
+    "torch.no_grad": False,
+    "torch.inference_mode": False,
+    "torch.set_grad_enabled": False,
+    "torch.enable_grad": True,
+}
+"""Contexts and decorators that say whether gradients are recorded; what ``set_grad_enabled`` is told may be no."""
 
 OBJECTS = (Class, Function, Instance, Items, ModuleObject, Partial, Reference, Super)
 """Nodes whose attributes and calls are looked up in themselves; all others are taken for tensors or numbers."""
@@ -79,7 +81,7 @@ class Branch:
 
 
 @dataclass(eq=False)
-class Core:
+class Core(Parts):
     """The builder's memory. Subclasses add expressions, calls and statements; ``Builder`` joins them."""
 
     unit: SourceUnit
@@ -103,141 +105,6 @@ class Core:
     too_large: set[ast.AST] = field(default_factory=set)
     merged: list[tuple[Node, Node]] = field(default_factory=list)
 
-    # The parts that subclasses bring.
-
-    def evaluate(self, tree: ast.expr, frame: Frame) -> Node:
-        """The node of an expression."""
-        raise NotImplementedError
-
-    def call(
-        self,
-        callee: Node,
-        arguments: tuple[Node, ...],
-        keywords: Mapping[str, Node],
-        tree: ast.AST,
-        frame: Frame,
-        is_open: bool = False,
-    ) -> Node:
-        """The node of a call."""
-        raise NotImplementedError
-
-    def run(self, body: list[ast.stmt], frame: Frame) -> bool:
-        """Walk over statements; whether control reaches their end."""
-        raise NotImplementedError
-
-    def attribute(self, value: Node, name: str, tree: ast.AST, frame: Frame) -> Node:
-        """The node of ``value.name``."""
-        raise NotImplementedError
-
-    def assign(self, target: ast.expr, value: Node, frame: Frame) -> None:
-        """Bind a target: a name, an attribute, an item, or a tuple of them."""
-        raise NotImplementedError
-
-    def rebind(self, old: Node, new: Node, frame: Frame) -> None:
-        """Let every name and attribute that holds ``old`` hold ``new``."""
-        raise NotImplementedError
-
-    def binary(self, op: ast.operator, left: Node, right: Node, tree: ast.AST, frame: Frame) -> Node:
-        """``left op right``."""
-        raise NotImplementedError
-
-    def unpack(self, value: Node, count: int, star: int | None, tree: ast.AST, frame: Frame) -> list[Node]:
-        """The values of ``count`` targets that a value is unpacked into; ``star`` is the index of a starred one."""
-        raise NotImplementedError
-
-    def call_builtin(
-        self, name: str, arguments: tuple[Node, ...], keywords: Mapping[str, Node], tree: ast.AST, frame: Frame
-    ) -> Node | None:
-        """The value of a built-in function that makes or takes iterables."""
-        raise NotImplementedError
-
-    def make_dict(self, arguments: tuple[Node, ...], keywords: Mapping[str, Node], tree: ast.AST, frame: Frame) -> Node:
-        """``dict(...)``."""
-        raise NotImplementedError
-
-    def container_method(
-        self, receiver: Node, name: str, arguments: tuple[Node, ...], tree: ast.AST, frame: Frame
-    ) -> Node | None:
-        """The value of a container's method."""
-        raise NotImplementedError
-
-    def find(self, cls: Class, name: str, after: Class | None = None) -> Node | None:
-        """An attribute of a class or of its bases."""
-        raise NotImplementedError
-
-    def instantiate(
-        self,
-        cls: Class,
-        arguments: tuple[Node, ...],
-        keywords: Mapping[str, Node],
-        tree: ast.AST,
-        frame: Frame,
-        is_open: bool = False,
-    ) -> Node:
-        """A new object of a class."""
-        raise NotImplementedError
-
-    def follow(
-        self,
-        function: Function,
-        arguments: tuple[Node, ...],
-        keywords: Mapping[str, Node],
-        tree: ast.AST,
-        frame: Frame,
-        is_open: bool = False,
-    ) -> Node:
-        """What a function returns for these arguments."""
-        raise NotImplementedError
-
-    def decorator_name(self, tree: ast.expr, scope: Scope) -> str:
-        """The qualified name of a decorator."""
-        raise NotImplementedError
-
-    def call_super(
-        self,
-        value: Super,
-        name: str,
-        arguments: tuple[Node, ...],
-        keywords: Mapping[str, Node],
-        tree: ast.AST,
-        frame: Frame,
-        is_open: bool = False,
-    ) -> Node:
-        """``super().name(...)``."""
-        raise NotImplementedError
-
-    def call_instance(
-        self,
-        callee: Instance,
-        arguments: tuple[Node, ...],
-        keywords: Mapping[str, Node],
-        tree: ast.AST,
-        frame: Frame,
-        is_open: bool = False,
-    ) -> Node:
-        """The node of a call of an object."""
-        raise NotImplementedError
-
-    def any_item(self, item: Node, frame: Frame) -> Node:
-        """A value like ``item`` of another turn of a loop."""
-        raise NotImplementedError
-
-    def element(self, iterable: Node, tree: ast.AST, frame: Frame) -> Node:
-        """Any item of an iterable."""
-        raise NotImplementedError
-
-    def define(self, cls: Class) -> None:
-        """Note a class whose methods are to be walked."""
-        raise NotImplementedError
-
-    def defines(self, cls: Class, name: str) -> bool:
-        """Whether a class or one of its bases in sight defines an attribute."""
-        raise NotImplementedError
-
-    def standalone(self, function: Function, depth: int = 0) -> None:
-        """Walk a function about whose callers nothing is known."""
-        raise NotImplementedError
-
     def dictionary(self, entries: tuple[tuple[Node, Node], ...], anchor: Anchor) -> Dictionary:
         """A dict of which every entry is known."""
         identity = self.identities.of("dict", *((key.identity, value.identity) for key, value in entries))
@@ -252,6 +119,19 @@ class Core:
     def unknown(self, anchor: Anchor, why: str, text: str = "", identity: int | None = None) -> Unknown:
         """A value that is not followed, and why."""
         return Unknown(anchor, identity or self.identities.fresh(), why, text)
+
+    def unknown_call(
+        self,
+        callee: Node,
+        arguments: tuple[Node, ...],
+        keywords: Mapping[str, Node],
+        anchor: Anchor,
+        frame: Frame,
+        why: str,
+    ) -> Unknown:
+        """The value of a call that is not followed."""
+        sources = (*arguments, *keywords.values())
+        return Unknown(anchor, self.identities.fresh(), why, "", callee, sources, frame.grad_enabled)
 
     def reference(self, name: str, anchor: Anchor) -> Reference:
         """A name from elsewhere, under the name by which the library's tables know it."""
@@ -307,68 +187,10 @@ class Core:
             frame.callers,
             frame.function,
             frame.runs,
+            frame.grad_enabled,
         )
         self.trace.append(node)
         return node
-
-    # Imports across the project.
-
-    def resolve(self, node: Node) -> Node:
-        """What a name from another file of the project stands for; the node itself where that is not known."""
-        for _ in range(_REEXPORTS):
-            if not isinstance(node, Reference) or self.project is None or self._is_library(node.name):
-                return node
-            found = self._imported(node)
-            if found is None:
-                return node
-            node = found
-        return node
-
-    def _is_library(self, name: str) -> bool:
-        known = self.library.function(name) or self.library.module(name)
-        return known is not None or name.startswith(("builtins.", "torch."))
-
-    def _imported(self, node: Reference) -> Node | None:
-        key = (node.anchor.unit.filename, node.name)
-        if key not in self.imports:
-            self.imports[key] = None  # against imports that go round in a circle
-            self.imports[key] = self._import(node)
-        return self.imports[key]
-
-    def _import(self, node: Reference) -> Node | None:
-        found = self.project.find(node.anchor.unit, node.name) if self.project is not None else None
-        if found is None:
-            return None
-        unit, names = found
-        if not names:
-            return None
-        value = self.module_scope(unit).lookup(names[0])
-        if value is None:
-            return None
-        if isinstance(value, Reference):
-            return self.reference(".".join((value.name, *names[1:])), value.anchor)
-        for name in names[1:]:
-            value = self.attribute(value, name, value.anchor.tree, Frame(Scope(unit)))
-        return value
-
-    def module_scope(self, unit: SourceUnit) -> Scope:
-        """The names of another module; a statement of it is walked when a name that it binds is first asked for."""
-        scope = self.modules.get(unit.filename)
-        if scope is None:
-            scope = self.modules[unit.filename] = Scope(unit)
-            if len(self.modules) <= _MODULES:
-                for name, statements in bindings(unit.tree).items():
-                    scope.deferred[name] = partial(self._bind_deferred, statements, scope)
-        return scope
-
-    def _bind_deferred(self, statements: list[ast.stmt], scope: Scope) -> None:
-        operations, objects, steps, depth = len(self.trace), len(self.objects), self.steps, self.depth
-        self.importing += 1
-        self.run(statements, Frame(scope))
-        self.importing -= 1
-        del self.trace[operations:]
-        del self.objects[objects:]
-        self.steps, self.depth = steps, depth
 
     # Signatures.
 

@@ -4,70 +4,24 @@ from __future__ import annotations
 
 import ast
 import builtins
-import operator
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from klint.graph.containers import UNROLLED
 from klint.graph.core import DEPTH, OBJECTS, Core
-from klint.graph.library import Signature
 from klint.graph.nodes import (
     Choice,
-    Class,
     Constant,
     Dictionary,
     Function,
-    Instance,
     Items,
     ModuleObject,
     Node,
     Operation,
-    Partial,
-    Reference,
     Sequence,
-    Super,
 )
 from klint.graph.scope import Frame, Scope
 
-_BINARY: dict[type[ast.operator], str] = {
-    ast.Add: "add",
-    ast.Sub: "sub",
-    ast.Mult: "mul",
-    ast.Div: "div",
-    ast.FloorDiv: "floordiv",
-    ast.Mod: "mod",
-    ast.Pow: "pow",
-    ast.MatMult: "matmul",
-}
-_COMPARE: dict[type[ast.cmpop], str] = {
-    ast.Eq: "eq",
-    ast.NotEq: "ne",
-    ast.Is: "is",
-    ast.IsNot: "is_not",
-    ast.In: "in",
-    ast.NotIn: "not_in",
-    ast.Lt: "lt",
-    ast.LtE: "le",
-    ast.Gt: "gt",
-    ast.GtE: "ge",
-}
-_FOLD: dict[str, Callable[[Any, Any], Any]] = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
-    "div": operator.truediv,
-    "floordiv": operator.floordiv,
-    "mod": operator.mod,
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "lt": operator.lt,
-    "le": operator.le,
-    "gt": operator.gt,
-    "ge": operator.ge,
-}
 _BUILTINS = frozenset(dir(builtins))
-_ALWAYS_TRUE = (Class, Function, Instance, ModuleObject, Partial, Reference)
 
 
 class Expressions(Core):
@@ -136,111 +90,6 @@ class Expressions(Core):
             else:
                 return self.unknown(frame.anchor(tree), "not all entries of the dict are known")
         return self.dictionary(tuple(entries), frame.anchor(tree))
-
-    # Operators.
-
-    def _BinOp(self, tree: ast.BinOp, frame: Frame) -> Node:
-        spine: list[ast.BinOp] = []
-        left: ast.expr = tree
-        while isinstance(left, ast.BinOp):  # a sum of 400 terms is 400 deep on its left
-            spine.append(left)
-            left = left.left
-        value = self.evaluate(left, frame)
-        for term in reversed(spine):
-            value = self.binary(term.op, value, self.evaluate(term.right, frame), term, frame)
-        return value
-
-    def binary(self, op: ast.operator, left: Node, right: Node, tree: ast.AST, frame: Frame) -> Node:
-        """``left op right``: numbers are folded, sequences joined, all else is an operation of the library."""
-        name = _BINARY.get(type(op))
-        anchor = frame.anchor(tree)
-        if isinstance(op, ast.BitOr) and isinstance(left, Dictionary) and isinstance(right, Dictionary):
-            return self.dictionary(left.entries + right.entries, anchor)
-        if name is None:
-            return self.unknown(anchor, "klint does not follow this operator")
-        if name == "mod" and isinstance(left, Constant) and isinstance(left.value, str):
-            values = right if isinstance(right, Sequence) else self.sequence("tuple", (right,), anchor)
-            return self.operation("format", {"values": values}, anchor, frame)
-        folded = self._fold(name, left, right, tree, frame)
-        if folded is not None:
-            return folded
-        if name == "add" and isinstance(left, Sequence) and isinstance(right, Sequence):
-            return self.sequence(left.kind, left.items + right.items, anchor)
-        return self.operation(name, {"input": left, "other": right}, anchor, frame)
-
-    def _fold(self, name: str, left: Node, right: Node, tree: ast.AST, frame: Frame) -> Node | None:
-        if isinstance(left, Constant) and isinstance(right, Constant) and name in _FOLD:
-            both = (left.value, right.value)
-            numbers = all(isinstance(value, (int, float)) for value in both)
-            if numbers or name in ("eq", "ne"):
-                try:
-                    return self.constant(_FOLD[name](*both), frame.anchor(tree))
-                except (ArithmeticError, ValueError):
-                    return None
-        return None
-
-    def _UnaryOp(self, tree: ast.UnaryOp, frame: Frame) -> Node:
-        value, anchor = self.evaluate(tree.operand, frame), frame.anchor(tree)
-        if isinstance(tree.op, ast.Not):
-            if isinstance(value, Constant):
-                return self.constant(not value.value, anchor)
-            return self.operation("not", {"input": value}, anchor, frame)
-        number = value.value if isinstance(value, Constant) else None
-        if isinstance(number, (int, float)):
-            return self.constant(-number if isinstance(tree.op, ast.USub) else number, anchor)
-        if isinstance(tree.op, ast.USub):
-            return self.operation("neg", {"input": value}, anchor, frame)
-        return value if isinstance(tree.op, ast.UAdd) else self.unknown(anchor, "klint does not follow this operator")
-
-    def _BoolOp(self, tree: ast.BoolOp, frame: Frame) -> Node:
-        """``a and b`` is b where a holds, else a; ``a or b`` the other way round."""
-        value = self.evaluate(tree.values[0], frame)
-        for term in tree.values[1:]:
-            other = self.evaluate(term, frame)
-            if isinstance(value, _ALWAYS_TRUE):
-                condition, positive = self.constant(True, value.anchor), True
-            else:
-                condition, positive = self.truth(value)  # type: ignore[assignment]
-            both = (other, value) if isinstance(tree.op, ast.And) == positive else (value, other)
-            value = self.choice(condition, *both, frame.anchor(tree))
-        return value
-
-    def _Compare(self, tree: ast.Compare, frame: Frame) -> Node:
-        operands = [self.evaluate(operand, frame) for operand in (tree.left, *tree.comparators)]
-        if len(tree.ops) > 1:
-            return self.unknown(frame.anchor(tree), "klint does not follow chained comparisons")
-        return self.compare(_COMPARE[type(tree.ops[0])], operands[0], operands[1], tree, frame)
-
-    def compare(self, name: str, left: Node, right: Node, tree: ast.AST, frame: Frame) -> Node:
-        """``left == right`` and its kin, decided where both sides are known."""
-        anchor = frame.anchor(tree)
-        if name in ("is", "is_not") and isinstance(right, Constant) and right.value is None:
-            if isinstance(left, Constant):
-                return self.constant((left.value is None) == (name == "is"), anchor)
-            if isinstance(left, (*OBJECTS, Sequence, Dictionary, Operation)):
-                return self.constant(name == "is_not", anchor)
-        folded = self._fold(name, left, right, tree, frame)
-        if folded is not None:
-            return folded
-        if name in ("in", "not_in") and isinstance(left, Constant) and isinstance(right, (Sequence, Dictionary)):
-            known = right.items if isinstance(right, Sequence) else tuple(key for key, _ in right.entries)
-            if all(isinstance(item, Constant) for item in known):
-                found = any(isinstance(item, Constant) and item.value == left.value for item in known)
-                return self.constant(found == (name == "in"), anchor)
-        return self.operation(name, {"input": left, "other": right}, anchor, frame)
-
-    def _IfExp(self, tree: ast.IfExp, frame: Frame) -> Node:
-        condition, positive = self.truth(self.evaluate(tree.test, frame))
-        if isinstance(condition, Constant):  # the other alternative is never computed
-            return self.evaluate(tree.body if bool(condition.value) == positive else tree.orelse, frame)
-        path = frame.path
-        frame.path = (*path, (condition, positive))
-        then = self.evaluate(tree.body, frame)
-        frame.path = (*path, (condition, not positive))
-        otherwise = self.evaluate(tree.orelse, frame)
-        frame.path = path
-        both = (then, otherwise) if positive else (otherwise, then)
-        return self.choice(condition, *both, frame.anchor(tree))
 
     # Access.
 
@@ -331,7 +180,7 @@ class Expressions(Core):
         arguments: list[Node] = []
         keywords: dict[str, Node] = {}
         is_open = False
-        method = self._receiver(tree.func, frame)
+        method = self.receiver_of(tree.func, frame)
         callee = method[0] if method else self.evaluate(tree.func, frame)
         for argument in tree.args:
             if not isinstance(argument, ast.Starred):
@@ -353,138 +202,8 @@ class Expressions(Core):
             else:
                 is_open = True
         if method:
-            return self._method(method[1], callee, tuple(arguments), keywords, tree, frame, is_open)
+            return self.method(method[1], callee, tuple(arguments), keywords, tree, frame, is_open)
         return self.call(callee, tuple(arguments), keywords, tree, frame, is_open)
-
-    def _receiver(self, tree: ast.expr, frame: Frame) -> tuple[Node, str] | None:
-        """The receiver and the name, where a call is written as a method's and the receiver may be a tensor."""
-        if not isinstance(tree, ast.Attribute):
-            return None
-        return self.evaluate(tree.value, frame), tree.attr
-
-    def _method(
-        self,
-        name: str,
-        receiver: Node,
-        arguments: tuple[Node, ...],
-        keywords: dict[str, Node],
-        tree: ast.Call,
-        frame: Frame,
-        is_open: bool,
-    ) -> Node:
-        def on(value: Node) -> Node:
-            signature = self.library.method(name)
-            if signature is None or isinstance(value, (*OBJECTS, Sequence, Dictionary, Constant)):
-                return self.call_method(value, name, arguments, keywords, tree, frame, is_open)
-            return self.apply(signature, (value, *arguments), keywords, frame.anchor(tree), frame, is_open)
-
-        signature = self.library.method(name)
-        receiver = self.resolve(self.feasible(receiver))
-        if isinstance(receiver, Super):
-            return self.call_super(receiver, name, arguments, keywords, tree, frame, is_open)
-        result = self.each(receiver, on)
-        if name.endswith("_") and not name.endswith("__") and self.is_tensor(receiver):
-            changed = self.unknown(frame.anchor(tree), "it is changed in place")
-            self.rebind(receiver, changed if signature is None else result, frame)
-            self._change_views(receiver, result, signature, tree, frame)
-        return result
-
-    def _change_views(
-        self, receiver: Node, result: Node, signature: Signature | None, tree: ast.Call, frame: Frame
-    ) -> None:
-        """After an operation in place: what becomes of other tensors that share the receiver's storage.
-
-        An operation on each number (``log_``) that goes through a view of all numbers changes the others alike; of any
-        other nothing is known afterwards.
-        """
-        storage, whole = self._storage(receiver)
-        for name, value in frame.scope.names.items():
-            if value is result or not self.is_tensor(value):
-                continue
-            shared, all_of_it = self._storage(value)
-            if shared.isdisjoint(storage):
-                continue
-            if whole and all_of_it and shared == storage and signature is not None and signature.slots == ("input",):
-                changed = self.each(value, lambda one: self.apply(signature, (one,), {}, frame.anchor(tree), frame))
-            else:
-                changed = self.unknown(frame.anchor(tree), "it is changed in place")
-            frame.scope.names[name] = changed
-
-    def _storage(self, value: Node) -> tuple[set[int], bool]:
-        """The tensors, by ``id``, whose numbers a view shows, one for each alternative, and whether it shows all of them."""
-        tensors, whole = set[int](), True
-        seen, queue = set[int](), [value]
-        for node in queue:
-            if id(node) in seen:
-                continue
-            seen.add(id(node))
-            if isinstance(node, Choice):
-                queue.extend((node.then, node.otherwise))
-            elif isinstance(node, Operation) and node.name in self.library.views and "input" in node.arguments:
-                whole = whole and (node.name in self.library.whole_views or _takes_all(node))
-                queue.append(node.arguments["input"])
-            else:
-                tensors.add(id(node))
-        return tensors, whole
-
-    def rebind(self, old: Node, new: Node, frame: Frame) -> None:
-        """After an operation in place every name and attribute that holds the object holds its new value."""
-        scope: Scope | None = frame.scope
-        while scope is not None:
-            for name, value in scope.names.items():
-                if value is old:
-                    scope.names[name] = new
-            scope = scope.parent
-        self.heap.replace(old, new)
-
-    def call_method(
-        self,
-        receiver: Node,
-        name: str,
-        arguments: tuple[Node, ...],
-        keywords: dict[str, Node],
-        tree: ast.Call,
-        frame: Frame,
-        is_open: bool,
-    ) -> Node:
-        """A call of an attribute that is no tensor method."""
-        if isinstance(receiver, (ModuleObject, Instance)) and name in _SELF_RETURNING:
-            found = self.heap.get((receiver.identity, name))
-            if found is None and not (isinstance(receiver, Instance) and self.defines(receiver.cls, name)):
-                return receiver
-        if isinstance(receiver, Constant) and isinstance(receiver.value, str) and name == "format":
-            values = self.sequence("tuple", (*arguments, *keywords.values()), frame.anchor(tree))
-            return self.operation("format", {"values": values}, frame.anchor(tree), frame)
-        if isinstance(receiver, Instance) and name in _REGISTERS and not self.defines(receiver.cls, name):
-            self._register(receiver, name, arguments, keywords, tree, frame)
-        known = self.container_method(receiver, name, arguments, tree, frame)
-        if known is not None:
-            return known
-        callee = self.attribute(receiver, name, tree.func, frame)
-        return self.call(callee, arguments, keywords, tree, frame, is_open)
-
-    def _register(
-        self,
-        receiver: Instance,
-        method: str,
-        arguments: tuple[Node, ...],
-        keywords: dict[str, Node],
-        tree: ast.Call,
-        frame: Frame,
-    ) -> None:
-        """``self.register_buffer("name", value)`` sets an attribute; a buffer may be filled anew."""
-        slots = ("name", _REGISTERS[method])
-        given = {**dict(zip(slots, arguments, strict=False)), **keywords}
-        name, value = (given.get(slot) for slot in slots)
-        if value is None or not isinstance(name, Constant) or not isinstance(name.value, str):
-            return
-        if method == "register_buffer":
-            buffer = self.reference("torch.nn.Buffer", frame.anchor(tree))
-            value = self.each(
-                value, lambda one: self.call(buffer, (one,), {}, tree, frame) if self.is_tensor(one) else one
-            )
-        self.heap.set((receiver.identity, name.value), value)
-        self.settled.add((receiver.identity, name.value))
 
     def _Lambda(self, tree: ast.Lambda, frame: Frame) -> Node:
         return Function(frame.anchor(tree), self.identities.fresh(), tree, frame.scope.unit, frame.scope)
@@ -566,31 +285,6 @@ class Expressions(Core):
         if len(parts) == 2:
             return self.dictionary(tuple((row[0], row[1]) for row in rows), anchor)
         return self.sequence("list", tuple(row[0] for row in rows), anchor)
-
-
-_SELF_RETURNING = frozenset(
-    "to cuda cpu eval train half float double bfloat16 requires_grad_ apply compile type".split()
-)
-
-
-_REGISTERS = {
-    "register_buffer": "tensor",
-    "register_parameter": "param",
-    "register_module": "module",
-    "add_module": "module",
-}
-"""Methods of a module that set an attribute whose name is given, with the slot of its value."""
-
-
-def _takes_all(item: Operation) -> bool:
-    """Whether an item is ``x[:]`` or ``x[...]``."""
-    index = item.arguments.get("index")
-    keys = index.items if isinstance(index, Sequence) else (index,)
-    return all(
-        (isinstance(key, Operation) and key.name == "slice" and not key.arguments)
-        or (isinstance(key, Constant) and key.value in (None, ...) and not isinstance(key.value, int))
-        for key in keys
-    )
 
 
 def _literal_slice(index: Node) -> slice | None:

@@ -49,10 +49,17 @@ class Parameter(Node):
 
 @dataclass(frozen=True, eq=False)
 class Unknown(Node):
-    """A value that could not be followed, and ``why`` in words for people; ``name`` where it has one but stands elsewhere."""
+    """A value that could not be followed, and ``why`` in words for people; ``name`` where it has one but stands elsewhere.
+
+    ``callee`` is what was called, where it is the value of a call; ``sources`` is what that was called with, or the value whose attribute
+    it is: no operands, since nothing says what is made of them. ``grad_enabled`` is as for an operation.
+    """
 
     why: str
     name: str = ""
+    callee: Node | None = None
+    sources: tuple[Node, ...] = ()
+    grad_enabled: bool = True
 
     @property
     def text(self) -> str:
@@ -75,6 +82,7 @@ class Operation(Node):
     read (``**options``), so that an absent slot does not prove its default. ``constructor`` is where the module was made
     whose call this is (``nn.KLDivLoss(...)``); ``path`` holds the conditions under which the call is reached and ``callers`` the
     calls that lead here from outside the function, the nearest first. ``runs`` says that the module's body itself leads here, so that these callers are all there is to know.
+    ``grad_enabled`` says that gradients are recorded where the call stands (``torch.is_grad_enabled()``), so far as the code shows.
     """
 
     name: str
@@ -85,6 +93,7 @@ class Operation(Node):
     callers: tuple[Anchor, ...] = ()
     function: str = ""
     runs: bool = False
+    grad_enabled: bool = True
 
     def operands(self) -> Iterator[Node]:
         return iter(self.arguments.values())

@@ -23,6 +23,7 @@ from klint.graph.nodes import (
     Reference,
     Sequence,
     Super,
+    Unknown,
 )
 from klint.graph.scope import Frame
 from klint.source.python import Anchor, tree_nodes
@@ -147,7 +148,8 @@ class Objects(Core):
         module = self.heap.get((callee.identity, _MODULE))
         if module is not None:
             return self.call(module, arguments, keywords, tree, frame, is_open)
-        return self.unknown(frame.anchor(tree), "what calling the object computes is not known")
+        why = "what calling the object computes is not known"
+        return self.unknown_call(callee, arguments, keywords, frame.anchor(tree), frame, why)
 
     def call_super(
         self,
@@ -258,7 +260,8 @@ class Objects(Core):
                 method = self.reference(f"{self.library.tensor}.{name}", anchor)
                 return Partial(anchor, self.identities.fresh(), method, (value,), {})
         identity = self.identities.of("attribute", value.identity, name)
-        return self.unknown(anchor, "the attribute is not set in what klint can see", identity=identity)
+        why = "the attribute is not set in what klint can see"
+        return Unknown(anchor, identity, why, sources=(value,), grad_enabled=frame.grad_enabled)
 
     def _learnt(self, value: ModuleObject, name: str, signature: Signature, anchor: Anchor, frame: Frame) -> Node:
         """``layer.bias``: a tensor of the layer's own, or None where the constructor was told that there is none."""

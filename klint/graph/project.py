@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,19 +25,27 @@ class Project:
     """The modules that imports may lead to.
 
     A module is looked for under the directory that holds the importing file's top package (or the file itself, for a
-    script), under ``src`` there, and under the ``roots`` that the user names.
+    script), under ``src`` there, and under the ``roots`` that the user names. What an editor holds ``unsaved``, by the
+    names of files, wins over what is on disk.
     """
 
     roots: tuple[str, ...] = ()
+    unsaved: Mapping[str, str] = field(default_factory=dict)
     _units: dict[str, SourceUnit | None] = field(default_factory=dict)
     _found: dict[str, str] = field(default_factory=dict)
     _homes: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     _tops: dict[str, str] = field(default_factory=dict)
+    _bindings: dict[int, dict[str, list[ast.stmt]]] = field(default_factory=dict)
 
     @classmethod
     def of_paths(cls, paths: Iterable[str | Path]) -> Project:
         """The project that a run over some paths is about: each directory named is a root."""
         return cls(tuple(os.path.normpath(path) for path in paths if os.path.isdir(path)))
+
+    @property
+    def followed(self) -> frozenset[str]:
+        """The files that imports have led to."""
+        return frozenset(self._units)
 
     def absolute(self, unit: SourceUnit, module: str, level: int) -> str:
         """The full name of a module that a file imports relatively; empty if it leads out of the package."""
@@ -48,6 +56,12 @@ class Project:
             return ""
         parts = package[: len(package) - level + 1]
         return ".".join((*parts, *filter(None, module.split("."))))
+
+    def bindings(self, unit: SourceUnit) -> dict[str, list[ast.stmt]]:
+        """The top-level statements that bind each name of a module, in order."""
+        if id(unit) not in self._bindings:
+            self._bindings[id(unit)] = bindings(unit.tree)
+        return self._bindings[id(unit)]
 
     def find(self, unit: SourceUnit, name: str) -> tuple[SourceUnit, list[str]] | None:
         """The module that a full name leads to, seen from a file, and the names inside it that are left."""
@@ -74,8 +88,9 @@ class Project:
         if path not in self._units:
             if len(self._units) >= KEPT:
                 self._units.clear()
+                self._bindings.clear()
             self._units[path] = None
-            text = read_source(Path(path), path)
+            text = self.unsaved[path] if path in self.unsaved else read_source(Path(path), path)
             if not isinstance(text, SourceError) and len(text) <= LARGEST:
                 self._units[path] = parse_source(text, path)
         return self._units[path]

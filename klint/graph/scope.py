@@ -51,7 +51,8 @@ class Frame:
     """One walk over one body: its scope, how it was reached, and what it returned so far.
 
     ``returns`` holds each returned value with the conditions that lead to it inside this body; ``base`` is the length of
-    ``path`` at which the body began; ``callers`` the calls that led here, the nearest first.
+    ``path`` at which the body began; ``callers`` the calls that led here, the nearest first. ``grad_enabled`` says whether gradients
+    are recorded here, so far as contexts and decorators show.
     """
 
     scope: Scope
@@ -67,6 +68,7 @@ class Frame:
     yields: list[Node] = field(default_factory=list)
     loops: int = 0
     runs: bool = False
+    grad_enabled: bool = True
 
     def anchor(self, tree: ast.AST) -> Anchor:
         """The place of a tree node of this body."""

@@ -6,8 +6,19 @@ import ast
 from typing import cast
 
 from klint.graph.containers import UNROLLED
-from klint.graph.core import Branch, Core
-from klint.graph.nodes import Class, Constant, Dictionary, Function, ModuleObject, Node, Operation, Sequence
+from klint.graph.core import GRAD_MODES, Branch, Core
+from klint.graph.nodes import (
+    Class,
+    Constant,
+    Dictionary,
+    Function,
+    ModuleObject,
+    Node,
+    Operation,
+    Reference,
+    Sequence,
+    Unknown,
+)
 from klint.graph.scope import Frame, Scope
 from klint.source.python import tree_nodes
 
@@ -261,12 +272,16 @@ class Statements(Core):
         }
 
     def _With(self, tree: ast.With | ast.AsyncWith, frame: Frame) -> bool:
+        outside = frame.grad_enabled
         for item in tree.items:
             value = self.evaluate(item.context_expr, frame)
+            frame.grad_enabled = _grad_enabled_in(value, frame.grad_enabled)
             if item.optional_vars is not None:
                 entered = self.unknown(value.anchor, "klint does not know what the context manager returns")
                 self.assign(item.optional_vars, entered, frame)
-        return self.run(tree.body, frame)
+        falls_through = self.run(tree.body, frame)
+        frame.grad_enabled = outside
+        return falls_through
 
     _AsyncWith = _With
 
@@ -311,6 +326,21 @@ class Statements(Core):
         frame.path = path
         self.adopt(frame.scope, result)
         return True
+
+
+_PLAIN_CONTEXTS = ("torch.", "contextlib.", "builtins.")
+"""Where contexts come from that leave it as it is whether gradients are recorded; any other may turn them off."""
+
+
+def _grad_enabled_in(context: Node, outside: bool) -> bool:
+    """Whether gradients are recorded inside a context."""
+    callee = context.callee if isinstance(context, Unknown) else None
+    if not isinstance(callee, Reference):
+        return False
+    told = context.sources[0] if isinstance(context, Unknown) and context.sources else None
+    if callee.name == "torch.set_grad_enabled" and isinstance(told, Constant):
+        return bool(told.value)
+    return GRAD_MODES.get(callee.name, outside and callee.name.startswith(_PLAIN_CONTEXTS))
 
 
 def _is_type_checking(tree: ast.expr) -> bool:

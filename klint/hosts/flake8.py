@@ -8,12 +8,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from klint import __version__
+from klint.finding import Finding
 from klint.graph.project import Project
 from klint.linter import arrange, internal_error, names_loss
 from klint.output.concise import one_line
 from klint.rules import RULES
+from klint.rules.base import Diagnosis
 from klint.rules.engine import diagnose
+from klint.rules.kl905_unused_noqa import UnusedCode, UnusedNoqa
+from klint.source.discover import STDIN
+from klint.source.files import assume_imports
 from klint.source.python import SourceUnit
+from klint.source.suppress import Suppressions, names_klint
 
 
 class Plugin:
@@ -21,6 +27,7 @@ class Plugin:
 
     name: ClassVar[str] = "klint"
     version: ClassVar[str] = __version__
+    reads_stdin: ClassVar[bool] = False
 
     def __init__(self, tree: ast.Module, filename: str, lines: Sequence[str]) -> None:
         self._unit = SourceUnit(filename, "".join(lines), tree)
@@ -30,21 +37,46 @@ class Plugin:
         """Switch off the rules that are opt-in; ``extend-select`` brings them back."""
         manager.extend_default_ignore([rule.code for rule in RULES if not rule.default])
 
+    @classmethod
+    def parse_options(cls, options: Any) -> None:
+        """Note whether flake8 reads standard input, by which editors pass on one cell of a notebook at a time."""
+        cls.reads_stdin = list(options.filenames) == [STDIN]
+
     def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
         """Yield row (from 1), column (from 0), message, and what flake8 wants to know of the plugin.
 
         An exception would cost the findings of all files, so an error of klint's own is a line on standard error.
         """
-        if not names_loss(self._unit.text):
-            return
         try:
-            analysis = diagnose(self._unit, RULES, Project())
-            findings = [diagnosis.finding for diagnosis in arrange(analysis.diagnoses)]
+            findings = self._findings()
         except Exception as error:
             sys.stderr.write(f"{one_line(str(internal_error(error, self._unit.filename)))}\n")
             return
         for finding in findings:
             place = finding.location
-            if place.filename != self._unit.filename:  # a site in another file, which flake8 asks about in its turn
-                continue
             yield place.row, place.column - 1, one_line(f"{finding.code} {finding.message}"), type(self)
+
+    def _findings(self) -> list[Finding]:
+        """What there is to say of this file; a site in another one is for flake8 to ask about in its turn."""
+        unit = self._unit
+        if self.reads_stdin:
+            assume_imports(unit)
+        diagnoses = [*diagnose(unit, RULES, Project()).diagnoses] if names_loss(unit.text) else []
+        if names_klint(unit.text):
+            diagnoses += _unused_codes(unit, diagnoses)
+        return [
+            diagnosis.finding
+            for diagnosis in arrange(diagnoses)
+            if diagnosis.finding.location.filename == unit.filename
+        ]
+
+
+def _unused_codes(unit: SourceUnit, diagnoses: Sequence[Diagnosis]) -> Iterator[Diagnosis]:
+    """The codes in ``noqa`` comments that silence none of these, whichever of them flake8 is going to show."""
+    suppressions = Suppressions(unit.lines)
+    for diagnosis in diagnoses:
+        suppressions.silences(diagnosis.finding.code, diagnosis.finding.location.row)
+    rule = UnusedNoqa()
+    for place in suppressions.unused():
+        if place.code.startswith("KL"):
+            yield from map(rule.diagnosis, rule.check(UnusedCode(unit, place)))

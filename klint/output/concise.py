@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from klint.finding import Finding
+from klint.finding import Finding, Location
 
 if TYPE_CHECKING:
     from klint.linter import Report
@@ -18,8 +18,12 @@ def render(report: Report) -> str:
 
 def headline(finding: Finding) -> str:
     """``path:row:col: CODE message``."""
-    place = finding.location
-    return one_line(f"{place.filename}:{place.row}:{place.column}: {finding.code} {finding.message}")
+    return one_line(f"{place(finding.location)}: {finding.code} {finding.message}")
+
+
+def place(location: Location) -> str:
+    """``path:row:col``, and in a notebook ``path:cell 2:row:col``, as ruff writes it."""
+    return f"{location.source}:{location.row}:{location.column}"
 
 
 def one_line(text: str) -> str:

@@ -32,12 +32,12 @@ def _lines(finding: Finding, sources: dict[str, list[str]]) -> Iterator[list[_Pi
     style = _STYLES[finding.severity]
     place, code, message = headline(finding).partition(f" {finding.code} ")
     yield [(place, "bold"), (code, style), (message, "")]
-    here = finding.location.filename
+    here = finding.location.source
     marks = [Mark(finding.location, "^")]
     marks += [
         Mark(related.location, "-", one_line(related.message))
         for related in finding.related
-        if related.location.filename == here
+        if related.location.source == here
     ]
     gutter = " "
     for row in frame(sources.get(here, []), marks):
@@ -47,8 +47,8 @@ def _lines(finding: Finding, sources: dict[str, list[str]]) -> Iterator[list[_Pi
             (row.text, {"^": style, "-": _RELATED}.get(row.sign, "")),
         ]
     for related in finding.related:
-        if related.location.filename != here:
-            place = f"{related.location.filename}:{related.location.row}:{related.location.column}"
+        if related.location.source != here:
+            place = f"{related.location.source}:{related.location.row}:{related.location.column}"
             yield [(f"{gutter} = ", _QUIET), (one_line(f"{place}: {related.message}"), _RELATED)]
     if finding.fix is not None:
         yield [(f"{gutter} = fix: ", _QUIET), (one_line(finding.fix.message), "")]

@@ -28,6 +28,10 @@ from klint.rules.kl208_unknown_reduction import UnknownReduction
 from klint.rules.kl209_reduced_twice import ReducedTwice
 from klint.rules.kl210_divided_twice import DividedTwice
 from klint.rules.kl301_kl_vs_ce_divisors import KlVsCeDivisors
+from klint.rules.kl302_kl_vs_ce_options import KlVsCeOptions
+from klint.rules.kl303_kl_vs_ce_entropy import KlVsCeEntropy
+from klint.rules.kl304_kl_vs_ce_exact import KlVsCeExact
+from klint.rules.kl305_kl_vs_ce_direction import KlVsCeDirection
 from klint.rules.kl401_ce_input_probabilities import CeInputProbabilities
 from klint.rules.kl403_ce_input_elementwise import CeInputElementwise
 from klint.rules.kl404_ce_target_not_distribution import CeTargetNotDistribution
@@ -41,8 +45,12 @@ from klint.rules.kl411_implicit_softmax_dim import ImplicitSoftmaxDim
 from klint.rules.kl412_softmax_batch_dim import SoftmaxBatchDim
 from klint.rules.kl413_ce_swapped_arguments import CeSwappedArguments
 from klint.rules.kl414_integer_one_hot import IntegerOneHot
+from klint.rules.kl901_mixed_divisors import MixedDivisors
 from klint.rules.kl902_ce_input_log_probabilities import CeInputLogProbabilities
+from klint.rules.kl903_kd_temperature_scale import KdTemperatureScale
+from klint.rules.kl904_kd_target_gradient import KdTargetGradient
 from klint.rules.kl905_unused_noqa import UnusedNoqa
+from klint.rules.kl906_one_sided_temperature import OneSidedTemperature
 
 RULES: tuple[Rule[Any], ...] = (
     KlInputProbabilities(),
@@ -68,6 +76,10 @@ RULES: tuple[Rule[Any], ...] = (
     ReducedTwice(),
     DividedTwice(),
     KlVsCeDivisors(),
+    KlVsCeOptions(),
+    KlVsCeEntropy(),
+    KlVsCeExact(),
+    KlVsCeDirection(),
     CeInputProbabilities(),
     CeInputElementwise(),
     CeTargetNotDistribution(),
@@ -81,8 +93,12 @@ RULES: tuple[Rule[Any], ...] = (
     SoftmaxBatchDim(),
     CeSwappedArguments(),
     IntegerOneHot(),
+    MixedDivisors(),
     CeInputLogProbabilities(),
+    KdTemperatureScale(),
+    KdTargetGradient(),
     UnusedNoqa(),
+    OneSidedTemperature(),
 )
 
 

@@ -24,6 +24,7 @@ Site = TypeVar("Site")
 class Draft:
     """A finding as a rule words it: where it stands, its one line, what makes the case, and the claim that verify tests.
 
+    ``elsewhere`` are further places at which the finding replaces those of the rule's ``replaces``.
     ``severity`` is set where it is another one than the rule's. ``fix`` is asked once the finding is reported; it says None
     where there is no fix that is sure.
     """
@@ -35,6 +36,7 @@ class Draft:
     related: tuple[tuple[Anchor, str], ...] = ()
     fix: Callable[[], Fix | None] | None = None
     severity: Severity | None = None
+    elsewhere: tuple[Anchor, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ class Claim:
     fixed code must equal. ``ratio`` is as written over expected, where the claim knows it. ``subject`` is the tensor that a claim about a
     gradient is about. ``choices`` says, by identity of the condition, which alternatives of the graph are meant. ``world`` is the reading of
     the graph in which the rule found this, which the engine adds: the ranks and sizes that it knows hold for made-up tensors too.
+    ``beside`` are the claims, each with its code, that were found in the same world, its own included: not all of them are reported.
     """
 
     text: str
@@ -79,3 +80,4 @@ class Claim:
     subject: Node | None = None
     choices: Mapping[int, bool] = field(default_factory=dict)
     world: Inference | None = field(default=None, compare=False, repr=False)
+    beside: tuple[tuple[str, Claim], ...] = field(default=(), compare=False, repr=False)

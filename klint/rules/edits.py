@@ -52,8 +52,8 @@ def rewritten(unit: SourceUnit, node: ast.AST, edits: Iterable[Edit]) -> str:
     first, last = unit.span(node)
     text = unit.text
     for change in sorted(edits, reverse=True):
-        start = unit.offset(change.location.row, change.location.column)
-        end = unit.offset(change.location.end_row, change.location.end_column)
+        place = unit.inward(change.location)
+        start, end = unit.offset(place.row, place.column), unit.offset(place.end_row, place.end_column)
         if not first <= start <= end <= last:
             raise ValueError(f"{change.location} is not inside the node")
         text = text[:start] + change.content + text[end:]

@@ -15,6 +15,7 @@ from klint.graph.nodes import Choice, Dictionary, ModuleObject, Node, Operation,
 from klint.graph.nodes import Sequence as SequenceNode
 from klint.graph.project import Project
 from klint.rules.base import Diagnosis, Draft, Rule
+from klint.rules.claims import Claim
 from klint.source.python import SourceUnit
 from klint.torch_model.comparisons import COMPARING, SHOWING, WRAPPING
 from klint.torch_model.evidence import evidence, tested_rank
@@ -361,11 +362,19 @@ def _in_world(draft: Draft, inference: Inference) -> Draft:
 
 
 def _in_all(worlds: list[list[tuple[Rule[Any], Draft]]]) -> list[tuple[Rule[Any], Draft]]:
-    """The drafts of the first world whose codes every other world reports too."""
+    """The drafts whose codes every world reports, from the world with the fewest others: there is least else that is wrong."""
     if not worlds:
         return []
     codes = set.intersection(*({rule.code for rule, _ in world} for world in worlds))
-    return [(rule, draft) for rule, draft in worlds[0] if rule.code in codes]
+    world = min(worlds, key=lambda world: len({rule.code for rule, _ in world} - codes))
+    replaced = {code for rule, _ in world for code in rule.replaces}
+    beside = tuple((r.code, draft.claim) for r, draft in world if draft.claim is not None and r.code not in replaced)
+    return [(rule, _beside(draft, beside)) for rule, draft in world if rule.code in codes]
+
+
+def _beside(draft: Draft, claims: tuple[tuple[str, Claim], ...]) -> Draft:
+    """A draft whose claim knows all that is found in its world."""
+    return draft if draft.claim is None else replace(draft, claim=replace(draft.claim, beside=claims))
 
 
 def _agreed(
@@ -386,7 +395,12 @@ def _agreed(
 def _diagnoses(drafts: list[tuple[Rule[Any], Draft, Operation]]) -> list[Diagnosis]:
     """Drafts as findings: one a code and place, less those that another one replaces, in order."""
     found: dict[tuple[object, str], Diagnosis] = {}
-    replaced = {(draft.anchor.location, code) for rule, draft, _ in drafts for code in rule.replaces}
+    replaced = {
+        (anchor.location, code)
+        for rule, draft, _ in drafts
+        for code in rule.replaces
+        for anchor in (draft.anchor, *draft.elsewhere)
+    }
     for rule, draft, operation in drafts:
         key = (draft.anchor.location, rule.code)
         if key in found or key in replaced:

@@ -23,7 +23,7 @@ from klint.rules.edits import (
     text_of,
     wrapped,
 )
-from klint.rules.makers import log_softmax_behind, operand, reads_of, undone_behind, with_dim
+from klint.rules.makers import log_softmax_behind, name_of, operand, reads_of, undone_behind, with_dim
 from klint.source.names import names_of
 from klint.torch_model.facts import Space
 from klint.torch_model.library import TORCH
@@ -110,6 +110,8 @@ def option(site: LossSite, name: str, value: object) -> Edits | None:
     item = None if found is None else found.find(name)
     if found is None or not is_sole_use(site) or (item is not None and not isinstance(item.value, ast.Constant)):
         return None
+    if _is_set_later(site, name):
+        return None
     return found.set(name, literal(found.unit, value))
 
 
@@ -128,7 +130,7 @@ def without_option(site: LossSite, name: str) -> Edits | None:
 def reduction(site: LossSite, value: str, shared: bool = False) -> Edits | None:
     """Set the reduction, in place of legacy arguments too; ``shared`` where it is meant for all calls of the module."""
     found = options(site)
-    if found is None or not (shared or is_sole_use(site)):
+    if found is None or not (shared or is_sole_use(site)) or _is_set_later(site, "reduction"):
         return None
     content = literal(found.unit, value)
     present = [item for item in map(found.find, ("size_average", "reduce", "reduction")) if item is not None]
@@ -141,6 +143,18 @@ def reduction(site: LossSite, value: str, shared: bool = False) -> Edits | None:
     changed = [found.as_keyword(legacy[0], f"reduction={content}")]
     changed += [found.dropped(item) for item in written if item is not legacy[0]]
     return None if None in changed else tuple(change for part in changed for change in part or ())
+
+
+def _is_set_later(site: LossSite, name: str) -> bool:
+    """Whether an option of the module is set once more as its attribute: ``criterion.reduction = "sum"``."""
+    made = site.call.constructor
+    if made is None:
+        return False
+    parent = made.anchor.unit.parents.get(id(made.anchor.tree))
+    targets = parent.targets if isinstance(parent, ast.Assign) else []
+    owners = {name_of(target) for target in targets}
+    binders = names_of(made.anchor.unit).attribute(name).binders
+    return any(isinstance(binder, ast.Attribute) and name_of(binder.value) in owners for binder in binders)
 
 
 def _is_none(value: ast.expr) -> bool:

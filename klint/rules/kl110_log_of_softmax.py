@@ -6,14 +6,23 @@ from collections.abc import Iterator
 from functools import partial
 
 from klint.finding import Fix, Severity
-from klint.graph.nodes import Operation
+from klint.graph.nodes import Node, Operation
 from klint.rules.base import Draft, Rule
 from klint.rules.claims import Claim, Effect
 from klint.rules.fixes import safe, unsafe
 from klint.rules.makers import log_softmax_of
-from klint.rules.rewrite import apply, kl_claim, loss_claim, with_arguments
+from klint.rules.rewrite import apply, kl_claim, loss_claim, substituted, with_arguments
 from klint.torch_model.facts import Space
+from klint.torch_model.infer import Inference
+from klint.torch_model.operations import OPERATIONS
 from klint.torch_model.sites import LossSite, Slot
+from klint.torch_model.table import Transfer
+
+
+_NEARLY_SAME = (Transfer.ADD, Transfer.CLAMP)
+"""What may be done to a softmax so that its log is finite: a small number is added, or it is clamped."""
+
+_SEARCHED = 200
 
 
 class LogOfSoftmax(Rule[LossSite]):
@@ -71,23 +80,21 @@ class LogOfSoftmax(Rule[LossSite]):
         """A slot holds log-probabilities that a log made of what a softmax made."""
         if site.loss not in ("kl_div", "nll_loss"):
             return
-        for slot in (site.input, site.target):
-            found = _log_of_softmax(site, slot)
-            if found is None:
-                continue
-            log, softmax = found
-            scores, dim = softmax.arguments["input"], softmax.arguments.get("dim")
-            meant = apply("log_softmax", log, input=scores, **({} if dim is None else {"dim": dim}))
-            written = "" if dim is None else f", dim={dim.anchor.text}"
-            yield Draft(
-                site.anchor,
-                f"{slot.name} is the log of a softmax: it is -inf once scores lie 104 apart in float32 (18 in float16); "
-                f"use log_softmax({scores.anchor.text}{written})",
-                _claim(site, slot, meant),
-                slot.facts.confidence,
-                ((softmax.anchor, "softmax is applied here"), (log.anchor, "its log is taken here")),
-                fix=partial(_fix, site, log, softmax),
-            )
+        found = [(slot, *pair) for slot in (site.input, site.target) if (pair := _log_of_softmax(site, slot)) is not None]
+        if not found:
+            return
+        slot, log, softmax = found[0]
+        scores, dim = softmax.arguments["input"], softmax.arguments.get("dim")
+        written = "" if dim is None else f", dim={dim.anchor.text}"
+        yield Draft(
+            site.anchor,
+            f"{slot.name} is the log of a softmax: it is -inf once scores lie 104 apart in float32 (18 in float16); "
+            f"use log_softmax({scores.anchor.text}{written})",
+            _claim(site, found),
+            slot.facts.confidence,
+            ((softmax.anchor, "softmax is applied here"), (log.anchor, "its log is taken here")),
+            fix=partial(_fix, site, log, softmax),
+        )
 
 
 def _fix(site: LossSite, log: Operation, softmax: Operation) -> Fix | None:
@@ -107,7 +114,39 @@ def _log_of_softmax(site: LossSite, slot: Slot) -> tuple[Operation, Operation] |
     return None
 
 
-def _claim(site: LossSite, slot: Slot, meant: Operation) -> Claim:
-    fixed = with_arguments(site.call, **{slot.name: meant})
+def _claim(site: LossSite, found: list[tuple[Slot, Operation, Operation]]) -> Claim:
+    """The site with one log_softmax in each slot that holds the log of a softmax."""
+    meant = {slot.name: substituted(slot.node, log, _meant(site, log, softmax)) for slot, log, softmax in found}
+    fixed = with_arguments(site.call, **meant)
     claim = kl_claim if site.loss == "kl_div" else loss_claim
     return claim(site, "equal until the softmax underflows, then -inf or NaN", Effect.UNDERFLOW, fixed)
+
+
+def _meant(site: LossSite, log: Operation, softmax: Operation) -> Node:
+    """The log_softmax, in the shape that was made of the softmax since."""
+    dim = softmax.arguments.get("dim")
+    over = {} if dim is None else {"dim": dim}
+    meant: Node = apply("log_softmax", log, input=softmax.arguments["input"], **over)
+    for operation, slot in _path(site.inference, log.arguments["input"], softmax):
+        if OPERATIONS[operation.name].transfer not in _NEARLY_SAME:
+            meant = with_arguments(operation, **{slot: meant})
+    return meant
+
+
+def _path(inference: Inference, node: Node, end: Node) -> list[tuple[Operation, str]]:
+    """The operations, each with the slot that it is reached by, that lead from ``end`` to a node; none if none are found."""
+    queue = [inference.resolve(node)]
+    above: dict[int, tuple[Operation, str]] = {}
+    for one in queue:
+        if one is end or len(queue) > _SEARCHED:
+            break
+        for slot, part in one.arguments.items() if isinstance(one, Operation) else ():
+            part = inference.resolve(part)
+            if id(part) not in above and isinstance(part, Operation):
+                above[id(part)] = (one, slot)
+                queue.append(part)
+    path: list[tuple[Operation, str]] = []
+    while id(end) in above and end is not queue[0]:
+        path.append(above[id(end)])
+        end = path[-1][0]
+    return path

@@ -9,7 +9,7 @@ from klint.rules.base import Draft, Rule
 from klint.rules.claims import Divisor, Effect
 from klint.rules.factors import holds_in_a_reading, multiplied_by_classes
 from klint.rules.fixes import has_rank_everywhere, reduction, unsafe
-from klint.rules.rewrite import kl_claim, per_row, with_arguments
+from klint.rules.rewrite import elementwise_dim, kl_claim, per_row, with_arguments
 from klint.torch_model.count import ONE
 from klint.torch_model.sites import LossSite
 
@@ -89,7 +89,7 @@ class KlMeanReduction(Rule[LossSite]):
                 site,
                 "value * C = KL",
                 Effect.RATIO,
-                unbatched if batched else per_row(site.call, site.class_dim),
+                unbatched if batched else per_row(site.call, elementwise_dim(site)),
                 Divisor.ROWS,
                 None if classes is None else ONE / classes,
             ),

@@ -13,7 +13,7 @@ from klint.rules.edits import method_called
 from klint.rules.factors import always_follows, holds_in_a_reading, multiplied_by_classes
 from klint.rules.fixes import unsafe
 from klint.rules.makers import operand
-from klint.rules.rewrite import apply, kl_claim, per_row
+from klint.rules.rewrite import apply, elementwise_dim, kl_claim, per_row
 from klint.torch_model.count import ONE, Count
 from klint.torch_model.facts import Facts
 from klint.torch_model.sites import LossSite
@@ -82,7 +82,7 @@ class KlElementwiseMean(Rule[LossSite]):
             return
         classes = site.classes
         number = None if classes is None else classes.value
-        first = f".sum({site.class_dim})"
+        first = f".sum({elementwise_dim(site)})"
         yield Draft(
             site.anchor,
             f"{'the mean' if mean.name == 'mean' else 'the division by numel'} runs over the classes too: the result is "
@@ -137,9 +137,9 @@ def _claim(site: LossSite, mean: Operation, ratio: Count | None) -> Claim:
     facts = site.inference.facts(mean)
     pointwise = mean.arguments["input"]
     if facts.rank == 0 and (mean.name == "div" or pointwise is site.call):
-        fixed = per_row(site.call, site.class_dim)
+        fixed = per_row(site.call, elementwise_dim(site))
         return kl_claim(site, "value * C = KL", Effect.RATIO, fixed, Divisor.ROWS, ratio, as_written=mean)
-    summed = apply("sum", mean, input=pointwise, dim=site.class_dim or 0, keepdim=True)
+    summed = apply("sum", mean, input=pointwise, dim=elementwise_dim(site) or 0, keepdim=True)
     return Claim(
         text="value * C = mean of the sums over the classes",
         effect=Effect.RATIO,
@@ -156,5 +156,5 @@ def _fix(site: LossSite, mean: Operation) -> Fix | None:
     if not is_here or mean.anchor.unit is not site.anchor.unit or mean.name != "mean":
         return None
     inner = operand(mean.anchor.unit, mean.anchor.tree)
-    edits = None if inner is None else method_called(mean.anchor.unit, inner, f".sum(dim={site.class_dim})")
-    return unsafe(f"Use .sum({site.class_dim}) before the mean", edits)
+    edits = None if inner is None else method_called(mean.anchor.unit, inner, f".sum(dim={elementwise_dim(site)})")
+    return unsafe(f"Use .sum({elementwise_dim(site)}) before the mean", edits)

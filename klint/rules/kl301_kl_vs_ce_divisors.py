@@ -6,13 +6,21 @@ from collections.abc import Iterator
 from functools import partial
 
 from klint.finding import Fix, Severity
-from klint.graph.nodes import Constant, Node, Operation
 from klint.rules.base import Draft, Rule
 from klint.rules.claims import Divisor, Effect
+from klint.rules.comparing import (
+    REDUCTIONS,
+    Comparison,
+    divisor_in,
+    divisor_of,
+    is_definite,
+    ratio,
+    use_for,
+    with_divisor,
+)
 from klint.rules.fixes import reduction, unsafe
-from klint.rules.rewrite import kl_claim, per_row, with_arguments
-from klint.torch_model.count import ONE, Count
-from klint.torch_model.facts import Distribution, Facts
+from klint.rules.rewrite import kl_claim
+from klint.torch_model.count import ONE
 from klint.torch_model.sites import ComparisonSite, LossSite
 
 
@@ -72,127 +80,45 @@ class KlVsCeDivisors(Rule[ComparisonSite]):
 
     def check(self, site: ComparisonSite) -> Iterator[Draft]:
         """Both sides are the same terms up to one factor, which is not 1."""
-        left, right = site.sides
-        if _is_kl(left) == _is_kl(right):
+        comparison = Comparison.of(site)
+        if comparison is None or comparison.is_weighed:
             return
-        nodes = (site.left, site.right) if _is_kl(left) else (site.right, site.left)
-        kl, other = (left, right) if _is_kl(left) else (right, left)
-        ratio = _ratio(kl, other)
-        if ratio is None or ratio == ONE or kl.loss is None or not _is_definite(ratio):
+        kl, other = comparison.kl_facts, comparison.other_facts
+        times = ratio(kl, other)
+        if times is None or times == ONE or not is_definite(times):
             return
-        if any(_is_weight(site, node) for operation in kl.loss.reduced for node in operation.operands()):
-            return
-        divisor, rows = ONE / _weight(kl), ONE / _weight(other)
-        for call in site.equal_calls(nodes[0], kl.loss.call):
-            loss_site = LossSite(call, site.inference, {})
-            wanted = _divisor(loss_site, rows)
+        divisor, rows = divisor_in(kl), divisor_in(other)
+        for loss_site in comparison.loss_sites:
+            wanted = divisor_of(loss_site, rows)
             if wanted is not None:
                 yield Draft(
-                    call.anchor,
-                    f"KL divides by {divisor}, cross entropy minus entropy by {rows}: this value is {ratio} times the other; "
-                    f"use {_use(loss_site, wanted)}",
+                    loss_site.anchor,
+                    f"KL divides by {divisor}, cross entropy minus entropy by {rows}: this value is {times} times the other; "
+                    f"use {use_for(loss_site, wanted)}",
                     kl_claim(
                         loss_site,
-                        f"KL = {ratio} * (CE - entropy)",
+                        f"KL = {times} * (CE - entropy)",
                         Effect.RATIO,
-                        _fixed(loss_site, wanted),
+                        with_divisor(loss_site, wanted),
                         wanted,
-                        ratio,
-                        counterpart=nodes[1],
-                        as_written=nodes[0],
+                        times,
+                        counterpart=comparison.other,
+                        as_written=comparison.kl,
                     ),
                     related=(
-                        (nodes[1].anchor, "compared with cross entropy minus entropy"),
+                        (comparison.other.anchor, "compared with cross entropy minus entropy"),
                         (site.place.anchor, "side by side"),
                     ),
-                    fix=partial(_fix, loss_site, wanted) if not kl.loss.reduced else None,
+                    fix=None if kl.loss is None or kl.loss.reduced else partial(_fix, loss_site, wanted),
                 )
-
-
-def _is_kl(facts: Facts) -> bool:
-    return facts.loss is not None and facts.loss.call.name == "kl_div"
-
-
-def _weights(facts: Facts) -> dict[tuple[Distribution, Distribution], Count] | None:
-    if not facts.terms or facts.rank != 0:
-        return None
-    weights = {(term.target, term.input): term.weight for term in facts.terms}
-    return weights if len(weights) == len(facts.terms) else None
-
-
-def _ratio(left: Facts, right: Facts) -> Count | None:
-    """The one factor between all terms of both sides; None where there is no such factor."""
-    first, second = _weights(left), _weights(right)
-    if first is None or second is None or first.keys() != second.keys() or len(first) < 2:
-        return None
-    ratios = {first[key] / second[key] for key in first}
-    return ratios.pop() if len(ratios) == 1 else None
-
-
-def _is_weight(site: ComparisonSite, node: Node) -> bool:
-    """Whether a factor is a plain number that is written out, and so how much a term is meant to weigh, and no size."""
-    node = site.inference.resolve(node)
-    count = site.inference.facts(node).count
-    if isinstance(node, Constant):
-        return isinstance(node.value, float)
-    if not isinstance(node, Operation) or count is None or not count.is_number or node.name in _SIZES:
-        return False
-    return all(_is_weight(site, operand) or isinstance(operand, Constant) for operand in node.operands())
-
-
-_SIZES = ("getitem", "length", "numel", "shape")
-
-
-def _is_definite(ratio: Count) -> bool:
-    """Whether a ratio cannot happen to be 1: a number, or sizes and a number that push the same way."""
-    if ratio.is_number:
-        return True
-    up = {power > 0 for _, power in ratio.powers}
-    return (up == {True} and abs(ratio.factor) >= 1) or (up == {False} and abs(ratio.factor) <= 1)
-
-
-def _weight(facts: Facts) -> Count:
-    """What every pointwise term is multiplied by, without its sign."""
-    weight = facts.terms[0].weight if facts.terms else ONE
-    return Count(abs(weight.factor), weight.powers)
-
-
-def _divisor(site: LossSite, rows: Count) -> Divisor | None:
-    """What the other side divides by, in words; None where it is no count that a mean divides by."""
-    facts = site.input.facts
-    if rows == ONE:
-        return Divisor.ONE
-    if facts.shape is None or facts.numel is None or site.classes is None or not site.classes.factor:
-        return Divisor.ROWS
-    known = {Divisor.ROWS: facts.numel / site.classes, Divisor.BATCH: facts.size(0), Divisor.NUMEL: facts.numel}
-    return next((divisor for divisor, count in known.items() if count == rows), None)
-
-
-def _fixed(site: LossSite, wanted: Divisor) -> Operation:
-    """The call with the divisor of the other side."""
-    if wanted is Divisor.ROWS:
-        return per_row(site.call, site.class_dim)
-    return with_arguments(site.call, reduction=_REDUCTIONS[wanted])
-
-
-def _use(site: LossSite, wanted: Divisor) -> str:
-    if wanted is not Divisor.ROWS:
-        return f"reduction={_REDUCTIONS[wanted]!r}"
-    rank = site.input.facts.rank
-    if rank == 1:
-        return "reduction='sum'"
-    return "reduction='batchmean'" if rank in (2, None) else "reduction='none' with .sum(-1).mean()"
 
 
 def _fix(site: LossSite, wanted: Divisor) -> Fix | None:
     """The reduction that the message names, where it is no more than that."""
-    value = _REDUCTIONS.get(wanted) or ("sum" if site.input.facts.rank == 1 else "batchmean")
+    value = REDUCTIONS.get(wanted) or ("sum" if site.input.facts.rank == 1 else "batchmean")
     meant = f"reduction={value!r}"
     return (
         unsafe(f"Use {meant}", reduction(site, value))
-        if _use(site, wanted) == meant and site.reduction != "none"
+        if use_for(site, wanted) == meant and site.reduction != "none"
         else None
     )
-
-
-_REDUCTIONS = {Divisor.ONE: "sum", Divisor.BATCH: "batchmean", Divisor.NUMEL: "mean"}

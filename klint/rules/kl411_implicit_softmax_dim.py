@@ -75,7 +75,9 @@ class ImplicitSoftmaxDim(Rule[LossSite]):
 
 def _draft(site: LossSite, slot: Slot, maker: Operation) -> Draft:
     rank = site.inference.argument(maker, "input").rank
-    dim = 1 if site.loss in ("cross_entropy", "nll_loss") and rank not in (None, 0, 1) else -1
+    # cross_entropy and nll_loss take dim 1 for the classes; behind a view their place is not seen
+    is_second = site.loss in ("cross_entropy", "nll_loss") and rank not in (None, 0, 1) and slot.node is maker
+    dim = 1 if is_second else -1
     chosen = None if rank is None else 0 if rank in (0, 1, 3) else 1
     here = "" if rank is None else f", so {chosen} here, where the rank is {rank}"
     is_same = chosen is None or chosen in (dim, dim + rank if rank else 0)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from klint.finding import Severity
+from klint.finding import Fix, Severity
 from klint.rules.base import Draft, Rule
+from klint.rules.edits import edit
+from klint.rules.fixes import safe
 from klint.source.python import SourceUnit
 from klint.source.suppress import NoqaCode
+
+_COMMENT = re.compile(r"# noqa:\s?(?P<codes>(?:[A-Z]+[0-9]+[,\s]*)+)", re.IGNORECASE)
+_BETWEEN = " ,\t"
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,10 @@ class UnusedNoqa(Rule[UnusedCode]):
     loss = F.kl_div(F.log_softmax(logits, dim=1), target, reduction="batchmean")
     ```
 
+    ## Fix
+
+    Safe, since comments compute nothing: the code is taken out, and the comment with it where it names no other.
+
     ## References
 
     - [flake8: selecting and ignoring violations](https://flake8.pycqa.org/en/latest/user/violations.html)
@@ -70,4 +80,33 @@ class UnusedNoqa(Rule[UnusedCode]):
         """Nothing is left to judge: the code has silenced nothing."""
         place = site.place
         anchor = site.unit.stretch(place.row, place.column, place.end_column)
-        yield Draft(anchor, f"noqa names {place.code}, which is not reported here; use the comment without it", None)
+        yield Draft(
+            anchor,
+            f"noqa names {place.code}, which is not reported here; use the comment without it",
+            None,
+            fix=lambda: _fix(site),
+        )
+
+
+def _fix(site: UnusedCode) -> Fix | None:
+    """The comment without the code, or no comment where it is the only one; what else is said there stays."""
+    place, unit = site.place, site.unit
+    line = unit.lines[place.row - 1].rstrip()
+    start, end = place.column - 1, place.end_column - 1
+    found = (match for match in _COMMENT.finditer(line) if match.start("codes") <= start < match.end("codes"))
+    comment = next(found, None)
+    if comment is None or line[start:end] != place.code:
+        return None
+    before, after = (
+        line[slice(*ends)].strip(_BETWEEN) for ends in ((comment.start("codes"), start), (end, comment.end("codes")))
+    )
+    if after:
+        end = line.index(after, end)
+    elif before:
+        start = len(line[:start].rstrip(_BETWEEN))
+    elif comment.end() < len(line):
+        start, end = comment.start() + len("# "), comment.end()
+    else:
+        start, end = len(line[: comment.start()].rstrip()), len(unit.lines[place.row - 1].rstrip("\n"))
+    offset = unit.offset(place.row, 1)
+    return safe("Use the comment without it", (edit(unit, offset + start, offset + end, ""),))

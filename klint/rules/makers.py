@@ -44,9 +44,9 @@ class Path:
 def path_to(unit: SourceUnit, expression: ast.expr, maker: ast.AST) -> Path | None:
     """The way from an expression to the one that made its value, through views and through names that are bound once."""
     names = names_of(unit)
-    is_sole, name, steps, has_views = True, None, 0, False
+    is_sole, name, has_views = True, None, False
+    seen: set[str] = set()
     while expression is not maker:
-        steps += 1
         has_views = has_views or not isinstance(expression, (ast.Name, ast.NamedExpr))
         if isinstance(expression, ast.Call) and isinstance(expression.func, ast.Attribute):
             if expression.func.attr not in _VIEWS or names.qualified(expression.func) is not None:
@@ -62,9 +62,11 @@ def path_to(unit: SourceUnit, expression: ast.expr, maker: ast.AST) -> Path | No
             expression = expression.value
         elif isinstance(expression, ast.Name):
             known = names.definition(expression)
-            if known is None or steps > len(_VIEWS):  # names that are bound in a circle
+            if known is None or expression.id in seen:  # names that are bound in a circle
                 return None
-            is_sole = is_sole and len(known.reads) == 1
+            seen.add(expression.id)
+            in_place = isinstance(unit.parents.get(id(known.binder)), ast.NamedExpr)  # its value is used there as well
+            is_sole = is_sole and len(known.reads) == 1 and not in_place
             name = expression if name is None and known.value is maker else None
             expression = known.value
         else:
@@ -176,6 +178,13 @@ def without_epsilon(unit: SourceUnit, expression: ast.expr) -> ast.expr:
         if expression.func.attr in ("clamp", "clamp_min", "clip"):
             inner = next(iter(expression.args), None) if is_function else expression.func.value
     return expression if inner is None else without_epsilon(unit, inner)
+
+
+def name_of(expression: ast.AST) -> str | None:
+    """The last name of ``criterion`` or ``self.criterion``."""
+    if isinstance(expression, ast.Attribute):
+        return expression.attr
+    return expression.id if isinstance(expression, ast.Name) else None
 
 
 def reads_of(unit: SourceUnit, constructor: ast.AST) -> int | None:

@@ -38,7 +38,8 @@ def apply(name: str, like: Node, **arguments: Node | int | bool | str) -> Operat
         slot: argument if isinstance(argument, Node) else constant(argument, like)
         for slot, argument in arguments.items()
     }
-    return Operation(like.anchor, -1, name, nodes)
+    grad_enabled = like.grad_enabled if isinstance(like, Operation) else True
+    return Operation(like.anchor, -1, name, nodes, grad_enabled=grad_enabled)
 
 
 def with_arguments(call: Operation, **arguments: Node | bool | int | str) -> Operation:
@@ -64,6 +65,16 @@ def per_row(call: Operation, class_dim: int | None) -> Operation:
     """Sum over the classes, mean over the rows, at any rank."""
     pointwise = with_arguments(call, reduction="none")
     return apply("mean", call, input=apply("sum", call, input=pointwise, dim=-1 if class_dim is None else class_dim))
+
+
+def elementwise_dim(site: LossSite) -> int | None:
+    """The class dim of the elementwise loss: counted from the right where one of the tensors has more dims than the other."""
+    ranks = {slot.facts.rank for slot in (site.input, site.target)}
+    dim = site.class_dim
+    if dim is None or dim < 0 or len(ranks) == 1:
+        return dim
+    rank = next((slot.facts.rank for slot in (site.input, site.target) if slot.facts.dim is not None), None)
+    return dim if rank is None else dim - rank
 
 
 def normaliser(site: LossSite, slot: Slot) -> Operation | None:

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from klint.source.python import SourceError, decode_source, read_source
+from klint.source.exclude import Excluded, relative, spec
+from klint.source.python import NOTEBOOK, SourceError, decode_source, read_source
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 STDIN = "-"
-SUFFIXES = (".py", ".pyi")
-NOT_PYTHON = (".ipynb", ".md", ".rst", ".txt")
-EXCLUDED_DIRECTORIES = frozenset(
-    ".bzr .direnv .eggs .git .git-rewrite .hg .hypothesis .ipynb_checkpoints .mypy_cache .nox .pants.d .pyenv"
-    " .pytest_cache .pytype .ruff_cache .svn .tox .venv .vscode __pycache__ __pypackages__ _build buck-out build dist"
-    " node_modules site-packages venv".split()
-)
+SUFFIXES = (".py", ".pyi", NOTEBOOK)
+"""Files that are found in directories; others are taken where they are named."""
 
 
 @dataclass(frozen=True)
@@ -48,35 +44,30 @@ class Discovery:
 
 def discover(
     paths: Iterable[str | Path],
-    exclude: Sequence[str] = (),
+    excluded_in: Callable[[Path], Excluded] = lambda _: Excluded(),
     force_exclude: bool = False,
     stdin_filename: str | None = None,
 ) -> Discovery:
     """Find the Python files at ``paths``.
 
-    Directories are walked, but for those that never hold a project's own code, for what ``exclude`` matches and for
-    what ``.gitignore`` files name. What is named is taken, unless ``force_exclude`` holds it to the same exclusions.
+    Directories are walked, but for what ``excluded_in`` says of each and for what ``.gitignore`` files name. What is
+    named is taken, unless ``force_exclude`` holds it to the same exclusions.
     """
-    excluded = _Excluded(exclude)
     found = Discovery()
     named: list[Path] = []
     for path in map(Path, paths):
         if str(path) == STDIN:
-            if not (force_exclude and stdin_filename and excluded.names(_absolute(stdin_filename))):
+            if not (force_exclude and stdin_filename and _is_excluded(_absolute(stdin_filename), excluded_in)):
                 found.files.append(SourceFile(display_name(stdin_filename) if stdin_filename else STDIN, None))
             continue
         path = _absolute(path)
         try:
-            if force_exclude and excluded.names(path):
+            if force_exclude and _is_excluded(path, excluded_in):
                 continue
             if not path.exists():
                 found.errors.append(SourceError(display_name(path), 0, 0, "no such file or directory"))
             elif path.is_dir():
-                named.extend(_walk(path, excluded, found.errors))
-            elif path.suffix in NOT_PYTHON:
-                found.errors.append(
-                    SourceError(display_name(path), 0, 0, f"cannot be linted: {path.suffix} is not Python")
-                )
+                named.extend(_walk(path, excluded_in, found.errors))
             else:
                 named.append(path)
         except (OSError, ValueError) as error:  # a name that is too long, a directory on the way that is closed, a NUL
@@ -108,7 +99,14 @@ def _distinct(paths: Iterable[Path]) -> Iterator[Path]:
     return (path for _, path in by_file.values())
 
 
-def _walk(root: Path, excluded: _Excluded, errors: list[SourceError]) -> Iterator[Path]:
+def _is_excluded(path: Path, excluded_in: Callable[[Path], Excluded]) -> bool:
+    """Whether a path that the user named is excluded, by itself or with a directory above it."""
+    home = Path.cwd() if path.is_relative_to(Path.cwd()) else path.parent
+    above = (parent for parent in path.parents if parent != home and parent.is_relative_to(home))
+    return any(excluded_in(each.parent).excludes(each, each.is_dir(), home) for each in (path, *above) if each != home)
+
+
+def _walk(root: Path, excluded_in: Callable[[Path], Excluded], errors: list[SourceError]) -> Iterator[Path]:
     """The Python files below a directory. Links to directories are not followed, so that loops cannot arise."""
     stack = [(root, _ignores_above(root))]
     while stack:
@@ -121,14 +119,13 @@ def _walk(root: Path, excluded: _Excluded, errors: list[SourceError]) -> Iterato
             continue
         if any(entry.name == ".gitignore" for entry in entries):
             ignores = (_Ignore.read(directory), *ignores)
+        excluded = excluded_in(directory)
         for entry in entries:
             path = directory / entry.name
             is_directory = entry.is_dir(follow_symlinks=False)
-            if is_directory and entry.name in EXCLUDED_DIRECTORIES:
-                continue
             if not is_directory and not (path.suffix in SUFFIXES and _is_file(entry)):
                 continue
-            if excluded.matches(path, is_directory, root) or _is_ignored(path, is_directory, ignores):
+            if excluded.excludes(path, is_directory, root) or _is_ignored(path, is_directory, ignores):
                 continue
             if is_directory:
                 stack.append((path, ignores))
@@ -148,31 +145,6 @@ def _unreadable(path: Path, error: Exception) -> SourceError:
     return SourceError(display_name(path), 0, 0, f"cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
-class _Excluded:
-    """The user's patterns, matched from the working directory, and the directories that are always excluded."""
-
-    def __init__(self, patterns: Iterable[str]) -> None:
-        self._home = Path.cwd()
-        self._spec = _spec(self._pattern(pattern) for pattern in patterns)
-
-    def _pattern(self, pattern: str) -> str:
-        if Path(pattern).is_absolute() and Path(pattern).is_relative_to(self._home):
-            return f"/{Path(pattern).relative_to(self._home).as_posix()}"
-        return pattern.removeprefix("./")
-
-    def matches(self, path: Path, is_directory: bool, root: Path) -> bool:
-        """Whether the patterns exclude a path found below ``root``."""
-        home = self._home if path.is_relative_to(self._home) else root
-        return bool(self._spec.match_file(_relative(path, home, is_directory)))
-
-    def names(self, path: Path) -> bool:
-        """Whether a path that the user named is excluded, by itself or with a directory above it."""
-        home = self._home if path.is_relative_to(self._home) else path.parent
-        parts = path.relative_to(home).parts
-        directories = parts if path.is_dir() else parts[:-1]
-        return not EXCLUDED_DIRECTORIES.isdisjoint(directories) or self.matches(path, path.is_dir(), path.parent)
-
-
 @dataclass(frozen=True)
 class _Ignore:
     """One ``.gitignore`` file."""
@@ -186,28 +158,11 @@ class _Ignore:
             lines = (directory / ".gitignore").read_text("utf-8", errors="replace").splitlines()
         except OSError:
             lines = []
-        return cls(directory, _spec(lines))
+        return cls(directory, spec(lines))
 
     def decides(self, path: Path, is_directory: bool) -> bool | None:
         """True: ignore it; False: do not, whatever the files above say; None: no opinion."""
-        return self.spec.check_file(_relative(path, self.directory, is_directory)).include
-
-
-def _spec(patterns: Iterable[str]) -> GitIgnoreSpec:
-    from pathspec import GitIgnoreSpec  # only runs that walk directories pay for it
-
-    valid = []
-    for pattern in patterns:
-        try:
-            GitIgnoreSpec.from_lines([pattern])
-        except ValueError:  # git passes over patterns that mean nothing, and so do we
-            continue
-        valid.append(pattern)
-    return GitIgnoreSpec.from_lines(valid)
-
-
-def _relative(path: Path, home: Path, is_directory: bool) -> str:
-    return path.relative_to(home).as_posix() + "/" * is_directory
+        return self.spec.check_file(relative(path, self.directory, is_directory)).include
 
 
 def _is_ignored(path: Path, is_directory: bool, ignores: Sequence[_Ignore]) -> bool:

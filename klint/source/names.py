@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from klint.source.python import SourceUnit, tree_nodes
+from klint.source.python import SourceUnit
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _OWN_SCOPE = (*_FUNCTIONS, ast.ClassDef)
@@ -35,19 +35,18 @@ class Names:
 
     def __init__(self, unit: SourceUnit) -> None:
         self.unit = unit
+        self._attributes: dict[str, Uses] = {}
 
     def uses(self, name: str, place: ast.AST) -> Uses | None:
         """How a name is used in the function that binds it as it is seen at ``place``, or in the module.
 
         None where ``global``, ``nonlocal`` or the body of a class interferes.
         """
-        binders = self._index.binders.get(name, [])
-        scope = self._scope(binders, place)
+        scope = self._scope(name, place)
         if scope is None:
             return None
-        reads = self._index.reads.get(name, [])
-        inside = (tuple(node for node in nodes if self._is_in(node, scope)) for nodes in (binders, reads))
-        found = Uses(*inside)
+        key = id(scope), name
+        found = Uses(tuple(self._index.binders.get(key, ())), tuple(self._index.reads.get(key, ())))
         return None if any(isinstance(binder, (ast.Global, ast.Nonlocal)) for binder in found.binders) else found
 
     def definition(self, name: ast.Name) -> Definition | None:
@@ -61,17 +60,22 @@ class Names:
     def only_binder(self, name: ast.Name) -> ast.AST | None:
         """What binds a name, where one thing does and nothing that is visible changes in place what it holds."""
         uses = self.uses(name.id, name)
-        if uses is None or len(uses.binders) != 1 or any(map(self._changes, uses.reads)):
+        if uses is None or len(uses.binders) != 1:
             return None
-        return uses.binders[0]
+        is_import = isinstance(uses.binders[0], (ast.Import, ast.ImportFrom))
+        return None if not is_import and any(map(self._changes, uses.reads)) else uses.binders[0]
 
     def attribute(self, attribute: str) -> Uses:
         """What binds and what reads an attribute of this name, on anything in the file."""
-        binders = [*self._index.set_attributes.get(attribute, ())]
-        binders += [node for node in self._index.binders.get(attribute, ()) if isinstance(node, _OWN_SCOPE)]
-        reads = [node for node in self._index.attributes.get(attribute, ()) if self.qualified(node) is None]
-        reads += [node for node in self._index.reads.get(attribute, ()) if isinstance(node, ast.Constant)]
-        return Uses(tuple(binders), tuple(reads))
+        known = self._attributes.get(attribute)
+        if known is None:
+            module = id(self.unit.tree), attribute
+            binders = [*self._index.set_attributes.get(attribute, ())]
+            binders += [node for node in self._index.binders.get(module, ()) if isinstance(node, _OWN_SCOPE)]
+            reads = [node for node in self._index.attributes.get(attribute, ()) if self.qualified(node) is None]
+            reads += [node for node in self._index.reads.get(module, ()) if isinstance(node, ast.Constant)]
+            known = self._attributes[attribute] = Uses(tuple(binders), tuple(reads))
+        return known
 
     def qualified(self, expression: ast.AST) -> str | None:
         """The full name of what an expression such as ``F.softmax`` names through an import; None where it does not."""
@@ -107,19 +111,14 @@ class Names:
         names = {_import_of(binder, name) for binder in binders if not self._holds_none(binder)}
         return names.pop() if len(names) == 1 else None
 
-    def _scope(self, binders: list[ast.AST], place: ast.AST) -> ast.AST | None:
-        owners = {id(self._owner(binder)) for binder in binders}
+    def _scope(self, name: str, place: ast.AST) -> ast.AST | None:
         for scope in self._scopes(place, _OWN_SCOPE):
-            if id(scope) in owners:
+            if (id(scope), name) in self._index.owned:
                 return None if isinstance(scope, ast.ClassDef) else scope
         return self.unit.tree
 
     def _scopes(self, place: ast.AST, kinds: tuple[type[ast.AST], ...] = _FUNCTIONS) -> Iterator[ast.AST]:
         return (node for node in self.unit.above(place) if isinstance(node, kinds))
-
-    def _owner(self, binder: ast.AST) -> ast.AST:
-        """The function, class or module whose name a binder binds."""
-        return next(self._scopes(binder, _OWN_SCOPE), self.unit.tree)
 
     def _is_in(self, node: ast.AST, scope: ast.AST) -> bool:
         return scope is self.unit.tree or any(above is scope for above in self.unit.above(node))
@@ -155,19 +154,12 @@ class Names:
 
     @cached_property
     def _index(self) -> _Index:
-        index = _Index({}, {}, {}, {}, [])
-        for node in tree_nodes(self.unit.tree):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                index.reads.setdefault(node.id, []).append(node)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):  # __all__, getattr, globals()
-                index.reads.setdefault(node.value, []).append(node)
-            elif isinstance(node, ast.Attribute):
-                known = index.attributes if isinstance(node.ctx, ast.Load) else index.set_attributes
-                known.setdefault(node.attr, []).append(node)
-            elif isinstance(node, (ast.Import, ast.ImportFrom)):
-                index.imports.append(node)
-            for name in _bound(node):
-                index.binders.setdefault(name, []).append(node)
+        index = _Index()
+        queue: list[tuple[ast.AST, tuple[int, ...]]] = [(self.unit.tree, ())]
+        for node, scopes in queue:
+            index.add(node, scopes)
+            inside = (*scopes, id(node)) if isinstance(node, (*_OWN_SCOPE, ast.Module)) else scopes
+            queue.extend((child, inside) for child in ast.iter_child_nodes(node))
         return index
 
 
@@ -179,13 +171,35 @@ def names_of(unit: SourceUnit) -> Names:
 
 @dataclass(frozen=True)
 class _Index:
-    """Every mention of a name in a module."""
+    """Every mention of a name in a module, by the scopes (as ``id``) that it stands in; a scope ``owned`` by a name binds it itself."""
 
-    binders: dict[str, list[ast.AST]]
-    reads: dict[str, list[ast.AST]]
-    attributes: dict[str, list[ast.AST]]
-    set_attributes: dict[str, list[ast.AST]]
-    imports: list[ast.Import | ast.ImportFrom]
+    binders: dict[tuple[int, str], list[ast.AST]] = field(default_factory=dict)
+    reads: dict[tuple[int, str], list[ast.AST]] = field(default_factory=dict)
+    owned: set[tuple[int, str]] = field(default_factory=set)
+    attributes: dict[str, list[ast.AST]] = field(default_factory=dict)
+    set_attributes: dict[str, list[ast.AST]] = field(default_factory=dict)
+    imports: list[ast.Import | ast.ImportFrom] = field(default_factory=list)
+
+    def add(self, node: ast.AST, scopes: tuple[int, ...]) -> None:
+        """Enter a node, with the scopes that it stands in, the outermost first."""
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            self._enter(self.reads, node, node.id, scopes)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):  # __all__, getattr, globals()
+            self._enter(self.reads, node, node.value, scopes)
+        elif isinstance(node, ast.Attribute):
+            known = self.attributes if isinstance(node.ctx, ast.Load) else self.set_attributes
+            known.setdefault(node.attr, []).append(node)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            self.imports.append(node)
+        for name in _bound(node):
+            self._enter(self.binders, node, name, scopes)
+            self.owned.add((scopes[-1], name))
+
+    def _enter(
+        self, known: dict[tuple[int, str], list[ast.AST]], node: ast.AST, name: str, scopes: tuple[int, ...]
+    ) -> None:
+        for scope in scopes:
+            known.setdefault((scope, name), []).append(node)
 
 
 def _bound(node: ast.AST) -> list[str]:

@@ -3,52 +3,97 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import io
 import tokenize
 import warnings
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from klint.finding import Location
+
+if TYPE_CHECKING:
+    from klint.source.lines import LineMap
+
+NOTEBOOK = ".ipynb"
+PROSE = (".md", ".rst", ".txt")
+OTHER_SUFFIXES = (NOTEBOOK, *PROSE)
+"""Files that hold Python among other things."""
 
 
 @dataclass(frozen=True)
 class SourceError:
     """Why a file, or a statement of it, could not be read: one line for the user, with its position.
 
-    ``row`` and ``column`` are 1-based; both are 0 when the file as a whole could not be read.
+    ``row`` and ``column`` are 1-based; both are 0 when the file as a whole could not be read. In a notebook they are
+    those of ``cell``.
     """
 
     filename: str
     row: int
     column: int
     message: str
+    cell: int | None = None
 
     def __str__(self) -> str:
-        place = f"{self.filename}:{self.row}:{self.column}" if self.row else self.filename
+        source = self.filename if self.cell is None else f"{self.filename}:cell {self.cell}"
+        place = f"{source}:{self.row}:{self.column}" if self.row else source
         return f"{place}: {self.message}"
+
+    @property
+    def sort_key(self) -> tuple[object, ...]:
+        """The order of errors: by file, place and message."""
+        return (self.filename, self.cell or 0, self.row, self.column, self.message)
 
 
 @dataclass(eq=False)
 class SourceUnit:
-    """One module of Python: its name as the user spelled it, its text, its tree, and what of it did not parse."""
+    """One module of Python: its name as the user spelled it, its text, its tree, and what of it did not parse.
+
+    A module that is taken out of a file of another kind has an ``origin``, by which its locations are those of the file.
+    Such a file may hold several modules, of which ``part`` is the number, and ``seen`` are its lines by ``Location.source``.
+    """
 
     filename: str
     text: str
     tree: ast.Module
     errors: list[SourceError] = field(default_factory=list)
+    origin: LineMap | None = None
+    part: int = 0
+    seen: Mapping[str, list[str]] = field(default_factory=dict)
 
     @cached_property
     def lines(self) -> list[str]:
         """The physical lines as ``ast`` counts them (split at newlines only, so that form feeds stay in their line)."""
         return io.StringIO(self.text).readlines()
 
+    @property
+    def sources(self) -> Mapping[str, list[str]]:
+        """The lines that people see, by the ``Location.source`` in which they are counted."""
+        return {self.filename: self.lines} if self.origin is None else self.seen
+
     def location(self, node: ast.AST) -> Location:
-        """The place of a tree node. ``ast`` counts columns in UTF-8 bytes; people count characters."""
+        """The place of a tree node in the user's file."""
+        return self._outward(self._place(node))
+
+    def _outward(self, place: Location) -> Location:
+        return place if self.origin is None else self.origin.outward(place)
+
+    def inward(self, location: Location) -> Location:
+        """The place in ``text`` of a location in the user's file."""
+        return location if self.origin is None else self.origin.inward(location)
+
+    def file_row(self, row: int) -> int:
+        """The row in the user's file, or the cell of it, of a row of ``text``."""
+        return self._outward(Location(self.filename, row, 1, row, 1)).row
+
+    def _place(self, node: ast.AST) -> Location:
+        """The place of a tree node in ``text``. ``ast`` counts columns in UTF-8 bytes; people count characters."""
         row, end_row = getattr(node, "lineno", 1), getattr(node, "end_lineno", None) or 1
         return Location(
             self.filename,
@@ -60,7 +105,7 @@ class SourceUnit:
 
     def segment(self, node: ast.AST) -> str:
         """The source text of a tree node on one line."""
-        place = self.location(node)
+        place = self._place(node)
         if place.row == place.end_row:
             return self.lines[place.row - 1][place.column - 1 : place.end_column - 1]
         rows = self.lines[place.row - 1 : place.end_row]
@@ -88,7 +133,7 @@ class SourceUnit:
 
     def span(self, node: ast.AST) -> tuple[int, int]:
         """Where a tree node starts and ends in ``text``, in characters from 0."""
-        place = self.location(node)
+        place = self._place(node)
         return self.offset(place.row, place.column), self.offset(place.end_row, place.end_column)
 
     def offset(self, row: int, column: int) -> int:
@@ -96,10 +141,10 @@ class SourceUnit:
         return self._starts[row - 1] + column - 1
 
     def between(self, start: int, end: int) -> Location:
-        """The place of a stretch of ``text``, given in characters from 0."""
+        """The place in the user's file of a stretch of ``text``, given in characters from 0."""
         row, end_row = (bisect_right(self._starts, offset) for offset in (start, end))
         column, end_column = start - self._starts[row - 1] + 1, end - self._starts[end_row - 1] + 1
-        return Location(self.filename, row, column, end_row, end_column)
+        return self._outward(Location(self.filename, row, column, end_row, end_column))
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -151,7 +196,7 @@ def tree_nodes(tree: ast.AST) -> list[ast.AST]:
 
 
 def read_source(path: Path, filename: str) -> str | SourceError:
-    """The text of a Python file with universal newlines, decoded as Python would (BOM, coding line, else UTF-8)."""
+    """The text of a file with universal newlines, decoded as Python would (BOM, coding line, else UTF-8)."""
     try:
         return decode_source(path.read_bytes(), filename)
     except OSError as error:
@@ -159,9 +204,9 @@ def read_source(path: Path, filename: str) -> str | SourceError:
 
 
 def decode_source(data: bytes, filename: str) -> str | SourceError:
-    """Decode a module's bytes as Python would; the error names the position of the first bad byte."""
+    """Decode a file's bytes; the error names the position of the first bad byte."""
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        encoding = detect_encoding(data, filename)
     except SyntaxError as error:
         encoding = "utf-8"  # the first two lines do not decode, or name an encoding that does not exist
         if _is_utf8(data):
@@ -174,8 +219,21 @@ def decode_source(data: bytes, filename: str) -> str | SourceError:
         before = data[: error.start]
         row = before.count(b"\n") + 1
         column = len(before[before.rfind(b"\n") + 1 :].decode(encoding, errors="replace")) + 1
-        return SourceError(filename, row, column, f"is not valid {encoding}: save it as UTF-8 or declare its encoding")
+        advice = "save it as UTF-8 or declare its encoding" if is_python(filename) else "save it as UTF-8"
+        return SourceError(filename, row, column, f"is not valid {encoding.removesuffix('-sig')}: {advice}")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def detect_encoding(data: bytes, filename: str) -> str:
+    """The encoding of a file, as Python tells that of a module; in files of another kind no line declares one."""
+    if is_python(filename):
+        return tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+    return "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
+
+
+def is_python(filename: str) -> bool:
+    """Whether a file is all Python, as its name tells."""
+    return not filename.lower().endswith(OTHER_SUFFIXES)
 
 
 def _is_utf8(data: bytes) -> bool:

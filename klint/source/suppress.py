@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import re
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 _LINE = re.compile(r"# noqa(?::\s?(?P<codes>(?:[A-Z]+[0-9]+[,\s]*)+))?", re.IGNORECASE)
 _CODE = re.compile(r"[^,\s]+")
+_LIST = re.compile(r"#\s*noqa\s*:\s*(?P<codes>[A-Z]+[0-9]+(?:[,\s]*[A-Z]+[0-9]+)*)", re.IGNORECASE)
+"""A comment with codes in any of the ways that linters read."""
+
+_LISTED = re.compile(r"[A-Z]+[0-9]+", re.IGNORECASE)
+_OWN = re.compile(r"# noqa:.*KL", re.IGNORECASE)
 _FILE = re.compile(r"\s*# flake8[:=]\s*noqa", re.IGNORECASE)
 
 
@@ -29,6 +34,11 @@ class NoqaCode:
     def end_column(self) -> int:
         """The column after its last character."""
         return self.column + len(self.code)
+
+
+def names_klint(text: str) -> bool:
+    """Whether a file can hold a ``noqa`` comment with a code of klint's own."""
+    return _OWN.search(text) is not None
 
 
 class Suppressions:
@@ -70,6 +80,18 @@ class Suppressions:
             for match in _CODE.finditer(self._lines[row - 1], *comment.span("codes")):
                 if (last, match[0]) not in self._used:
                     yield NoqaCode(match[0], row, match.start() + 1)
+
+    def comment_for(self, codes: Iterable[str], row: int) -> tuple[int, int, str]:
+        """What silences ``codes`` too at the end of a row, in the one form that flake8 and ruff both read.
+
+        A stretch of the line, as columns from 0, and what must stand in its place.
+        """
+        line = self._lines[row - 1].rstrip("\n")
+        comment = _LIST.search(line, self._comments[row]) if row in self._comments else None
+        if comment is None:
+            return len(line.rstrip()), len(line), f"  # noqa: {', '.join(sorted(codes))}"
+        listed = dict.fromkeys((*_LISTED.findall(comment["codes"]), *sorted(codes)))
+        return *comment.span(), f"# noqa: {', '.join(listed)}"
 
     def _range(self, row: int) -> tuple[int, int]:
         return self._ranges.get(row, (row, row))

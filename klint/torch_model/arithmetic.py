@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from klint.graph.nodes import Constant, Node, Operation
-from klint.torch_model.count import ONE, ZERO, Count
+from klint.torch_model.count import ONE, ZERO, Count, inverse
 from klint.torch_model.creation import whole
 from klint.torch_model.facts import Distribution, Facts, Shape, Space, replace
 from klint.torch_model.infer import Inference, reads, unread
@@ -298,7 +298,7 @@ def reduce(inference: Inference, node: Operation) -> Facts:
     if shape is not None:
         result = replace(result, shape=shape)
     is_mean = node.name == "mean"
-    terms = scaled_terms(source.terms, (None if counted is None else ONE / counted) if is_mean else ONE)
+    terms = scaled_terms(source.terms, inverse(counted) if is_mean else ONE)
     loss = source.loss
     if loss is not None:
         divisor = loss.divisor

@@ -1,6 +1,7 @@
 """What compares or shows two values: torch's own functions and those of the libraries that tests and scripts use.
 
-Rows as in ``operations.py``. ``COMPARING`` are the operations of two values side by side, ``SHOWING`` those that show any number
+Rows as in ``operations.py``. ``COMPARING`` are the operations of two values side by side, ``EXACT`` those of them that ask
+for the same number to the last bit, ``SHOWING`` those that show any number
 of them, and ``WRAPPING`` those that only change how a value is compared or shown.
 """
 
@@ -12,15 +13,10 @@ from klint.torch_model.table import row as _row
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 _LOGGERS = ("logging", "logging.getLogger")
 _CLOSE = "rtol=1e-05, atol=1e-08, equal_nan=False"
-_NUMPY_TESTS = (
-    "assert_allclose",
-    "assert_almost_equal",
-    "assert_approx_equal",
-    "assert_array_almost_equal",
-    "assert_array_equal",
-    "assert_equal",
-)
-_UNITTESTS = ("AlmostEqual", "Equal", "Equals", "AlmostEquals", "NotEqual", "NotAlmostEqual")
+_NUMPY_TESTS = ("assert_allclose", "assert_almost_equal", "assert_approx_equal", "assert_array_almost_equal")
+_EXACT_NUMPY_TESTS = ("assert_array_equal", "assert_equal")
+_UNITTESTS = ("AlmostEqual", "AlmostEquals", "NotAlmostEqual")
+_EXACT_UNITTESTS = ("Equal", "Equals", "NotEqual")
 
 COMPARISONS: tuple[OperationSpec, ...] = (
     _row("equal", Transfer.COMPARE, "torch.equal(input, other)", ".equal(other)"),
@@ -37,6 +33,18 @@ COMPARISONS: tuple[OperationSpec, ...] = (
         "unittest",
         Transfer.COMPARE,
         *(f"unittest.TestCase.assert{name}(input, other)" for name in _UNITTESTS),
+        pure=False,
+    ),
+    _row(
+        "numpy_exact_test",
+        Transfer.COMPARE,
+        *(f"numpy.testing.{name}(input, other)" for name in _EXACT_NUMPY_TESTS),
+        pure=False,
+    ),
+    _row(
+        "exact_unittest",
+        Transfer.COMPARE,
+        *(f"unittest.TestCase.assert{name}(input, other)" for name in _EXACT_UNITTESTS),
         pure=False,
     ),
     _row("approx", Transfer.KEEP, "pytest.approx(input, rel=None, abs=None, nan_ok=False)", pure=False),
@@ -71,5 +79,6 @@ COMPARISONS: tuple[OperationSpec, ...] = (
 COMPARING = frozenset({"sub", "eq", "ne", "allclose", "isclose", "assert_close"}) | {
     row.name for row in COMPARISONS if row.transfer is Transfer.COMPARE
 }
+EXACT = frozenset({"eq", "ne", "equal", "numpy_equal", "numpy_exact_test", "exact_unittest"})
 SHOWING = frozenset({"print", "format", "return", "log_message", "log_values"})
 WRAPPING = frozenset({"approx", "round", "str", "numpy", "tolist"})

@@ -92,3 +92,8 @@ class Count:
 
 ONE = Count()
 ZERO = Count(Fraction(0))
+
+
+def inverse(count: Count | None) -> Count | None:
+    """1 over a count; None where it is not known, or 0 as of a tensor without numbers."""
+    return ONE / count if count is not None and count.factor else None

@@ -58,6 +58,10 @@ class Inference:
             elif holds and node.name in ("eq", "is") and isinstance(node.arguments.get("other"), Constant):
                 self._known[node.arguments["input"].identity] = node.arguments["other"]
 
+    def afresh(self) -> Inference:
+        """The same world with no facts found yet: for graphs that are made and dropped, as facts are kept by the ``id`` of nodes."""
+        return Inference(self.choices, self.evidence, self._ranks, {}, self._known)
+
     def resolve(self, node: Node) -> Node:
         """The node that is meant in this world: choices that are decided are followed."""
         while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from klint.graph.nodes import Constant, Operation
 from klint.torch_model.arithmetic import broadcast
-from klint.torch_model.count import ONE
+from klint.torch_model.count import ONE, inverse
 from klint.torch_model.facts import Distribution, Facts, Loss, Shape, Space, Term, replace
 from klint.torch_model.infer import Inference, reads, unread
 from klint.torch_model.losses import LOSSES, OLD_REDUCTIONS
@@ -76,7 +76,7 @@ def _kl_div(inference: Inference, call: Operation, reduction: str, result: Facts
         result,
         shape=shape if reduction == "none" else Shape(()),
         loss=Loss(call, divisor, class_dim if reduction == "none" else None),
-        terms=scaled_terms(terms, ONE / divisor) if divisor is not None else None,
+        terms=scaled_terms(terms, inverse(divisor)),
     )
 
 
@@ -126,7 +126,7 @@ def _cross_entropy(inference: Inference, call: Operation, reduction: str, result
         q = Distribution(source.values, dim)
         if source.space is Space.LOG_PROBABILITIES and source.same_dim(source.dim, dim) and source.distribution:
             q = source.distribution
-        terms = scaled_terms((Term(p, q, MINUS),), None if divisor is None else ONE / divisor)
+        terms = scaled_terms((Term(p, q, MINUS),), inverse(divisor))
     return replace(result, shape=shape, loss=Loss(call, divisor), terms=terms)
 
 

@@ -48,3 +48,11 @@ def names_labels(name: str) -> bool:
     """Whether a value is named like what a model is trained towards: ``labels``, ``batch.targets``, ``y_true``."""
     words = name.rpartition(".")[2].lower().strip("_").split("_")
     return words[-1] in _LABEL_WORDS or words[-2:] == ["y", "true"] or words[-2:] == ["ground", "truth"]
+
+
+_TEACHER_WORDS = frozenset("teacher teachers ema momentum pretrained frozen reference ref old target".split())
+
+
+def names_teacher(name: str) -> bool:
+    """Whether a model is named like one that another is to follow: ``self.teacher``, ``ema_model``, ``target_net``."""
+    return not _TEACHER_WORDS.isdisjoint(name.lower().replace(".", "_").split("_"))

@@ -36,7 +36,6 @@ _FIXED: Mapping[str, bool | float | str | None] = {
     "index": 0,
     "keepdim": False,
     "label_smoothing": 0.1,
-    "log_target": False,
     "low": 0,
     "max": 1.0,
     "min": 1e-8,
@@ -138,10 +137,11 @@ class Inputs:
         choices += [Sizes(self.batch, classes) for classes in in_code]
         choices += [Sizes(batch, self.classes) for batch in in_code]
         both = [Sizes(batch, classes) for batch in in_code for classes in in_code]
-        for sizes, rank in product([*choices, *both], RANKS):
+        ranks = tuple(dict.fromkeys((*(leaf.rank for leaf in self.plan.leaves if leaf.rank), *RANKS)))
+        for sizes, rank in product([*choices, *both], ranks):
             yield Attempt(sizes, self._base(rank, sizes))
         for changes in (1, 2):
-            for sizes, rank in product(choices, RANKS):
+            for sizes, rank in product(choices, ranks):
                 base = self._base(rank, sizes)
                 for changed in combinations(range(len(base)), changes):
                     others = (self._others(self.plan.leaves[index], sizes) for index in changed)
@@ -224,6 +224,8 @@ class Inputs:
             return sizes.classes
         if slot == "dim":
             return self.class_dim()
+        if slot == "log_target":
+            return self.plan.target is not None and self.plan.target.space is Space.LOG_PROBABILITIES
         return _FIXED.get(slot, 2.0)
 
     def _tensor(self, use: Use | None, shape: Shape, sizes: Sizes, seed: int) -> torch.Tensor:

@@ -13,10 +13,13 @@ from klint.verify.results import Verdict
 
 _RELATIVE = {"float64": 1e-7, "float32": 1e-5, "bfloat16": 5e-2, "float16": 5e-3}
 _ABSOLUTE = {"float64": 1e-6, "float32": 1e-6, "bfloat16": 5e-2, "float16": 5e-3}
+_NARROW = ("bfloat16", "float16")
 _ZERO = {"float64": 1e-12, "float32": 1e-6, "bfloat16": 1e-2, "float16": 1e-3}
 """How small a gradient is nothing but rounding, relative to the others."""
 _LEAST_GRADIENT = 1e-2
 """What rounding is measured by where all gradients are smaller: those of a loss at its optimum are nothing but rounding."""
+_GRADIENT = {"float64": 1e-5, "float32": 1e-3, "bfloat16": 1e-1, "float16": 3e-2}
+"""By how much norm and direction of two equal gradients may differ: those of a reference in float64 flow back through the code."""
 _STABLE = 1e-3
 """By how much a ratio may differ between draws and still count as one."""
 _MODERATE = 1e-2
@@ -68,11 +71,16 @@ def _judge_one(effect: Effect, measurement: Measurement) -> Ruling:
     if run.expected is not None and not math.isfinite(run.expected):
         return Ruling(Verdict.INCONCLUSIVE, f"the expected value is {run.expected} for these numbers")
     ruling = _underflow(measurement.runs) if effect is Effect.UNDERFLOW else _EFFECTS[effect](run)
-    return _with_reference(ruling, effect, run) if ruling.verdict is Verdict.CONFIRMED else ruling
+    is_gap = run.expected is not None and run.as_written is not None and not agree(run.as_written, run.expected, run.dtype)
+    refuted_by_value = ruling.verdict is Verdict.REFUTED and is_gap
+    return _with_reference(ruling, effect, run) if ruling.verdict is Verdict.CONFIRMED or refuted_by_value else ruling
 
 
 def _with_reference(ruling: Ruling, effect: Effect, run: Run) -> Ruling:
-    """A confirmation, if the fixed code is right: it agrees with the definition, and with the other side of a comparison."""
+    """A ruling on a gap, if the fixed code is right: it agrees with the definition, and with the other side of a comparison.
+
+    Where it does not, something else is wrong with the site, or with what was made up for it.
+    """
     if run.fixed is None or run.expected is None:
         return ruling
     agrees = agree(run.fixed, run.expected, run.dtype)
@@ -87,8 +95,31 @@ def _with_reference(ruling: Ruling, effect: Effect, run: Run) -> Ruling:
             Verdict.INCONCLUSIVE,
             f"{ruling.reason}, but the fixed code gives {run.fixed:.6g} and the other side {run.counterpart:.6g}",
         )
+    if ruling.verdict is Verdict.REFUTED:
+        return ruling
+    if effect is not Effect.UNDERFLOW and not _same_gradient(run):
+        return Ruling(
+            Verdict.INCONCLUSIVE,
+            f"{ruling.reason}; the fixed code has the value that is expected, but not the gradient: its norm is "
+            f"{run.fixed_gradient:.4g}, expected {run.expected_gradient:.4g}{_angle(run.fixed_grad_cosine)}",
+        )
     how = "agrees" if run.reference == "definition" else f"is the reference: {run.fixed:.6g}"
     return Ruling(Verdict.CONFIRMED, f"{ruling.reason}; the fixed code {how}")
+
+
+def _same_gradient(run: Run) -> bool:
+    """Whether the gradient of the fixed code is the expected one, where both are there."""
+    own, expected = run.fixed_gradient, run.expected_gradient
+    if own is None or expected is None or not math.isfinite(expected):
+        return True
+    near, scale = _GRADIENT.get(run.dtype, 1e-3), max(expected, _LEAST_GRADIENT)
+    is_seen = expected > near * _LEAST_GRADIENT
+    is_along = run.fixed_grad_cosine is None or run.fixed_grad_cosine >= 1 - near
+    return abs(own - expected) <= near * scale and (is_along or not is_seen)
+
+
+def _angle(cosine: float | None) -> str:
+    return "" if cosine is None else f", cosine {cosine:.4g}"
 
 
 def _ratio(run: Run) -> Ruling:
@@ -120,13 +151,16 @@ def _same(run: Run) -> Ruling:
     if run.same_expression:
         return Ruling(Verdict.INCONCLUSIVE, "the fixed code is the code as written, which leaves nothing to compare")
     written, expected = _values(run)
+    near = _GRADIENT.get(run.dtype, 1e-3)
     if not agree(written, expected, run.dtype):
         return Ruling(Verdict.REFUTED, f"as written it gives {written:.6g}, expected {expected:.6g}: another number")
     own, fixed = run.gradient, run.fixed_gradient
-    if own is not None and fixed is not None and not agree(own, fixed, run.dtype):
+    differs = own is not None and fixed is not None and not agree(own, fixed, run.dtype)
+    if differs or (run.grad_cosine is not None and not _vanishes(run, own or 0.0) and run.grad_cosine < 1 - near):
         return Ruling(
             Verdict.REFUTED,
-            f"the value is the same, but the gradient's norm is {own:.6g}, where that of the fixed code is {fixed:.6g}",
+            f"the value is the same, but the gradient's norm is {own or 0.0:.6g}, where that of the fixed code is "
+            f"{fixed or 0.0:.6g}{_angle(run.grad_cosine)}",
         )
     return Ruling(Verdict.CONFIRMED, f"no numeric effect: as written it gives {written:.6g}, as expected")
 
@@ -220,6 +254,8 @@ def _nearly(value: float, expected: float) -> bool:
 
 
 def _no_gap(run: Run) -> Ruling:
+    if run.dtype in _NARROW:
+        return Ruling(Verdict.INCONCLUSIVE, f"no gap beyond the rounding of {run.dtype}")
     return Ruling(Verdict.REFUTED, f"no gap: as written it gives {_known(run.as_written):.6g}, as expected")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +13,9 @@ from klint.rules.claims import Divisor, Effect
 from klint.torch_model.facts import Space
 from klint.torch_model.losses import LOSSES
 from klint.torch_model.operations import OPERATIONS
+from klint.verify.gradients import cosine, gradient, norm, where_finite
 from klint.verify.inputs import Attempt, Inputs
+from klint.verify.judge import agree
 from klint.verify.oracle import Operand, OracleError, class_dim, expected_value
 from klint.verify.plan import PlannedReading
 from klint.verify.protocol import Job, Measurement, Raised, Run
@@ -23,7 +26,9 @@ from klint.verify.uses import score_registers, uses_of
 SCORE_GAPS = {"float64": 2000.0, "float32": 200.0, "bfloat16": 200.0, "float16": 40.0}
 """How far apart scores must lie for their softmax to underflow in each dtype, with room to spare."""
 
+_LARGEST_SIZE = 4096
 _OVER_CLASSES = ("kl_div", "cross_entropy", "nll_loss")
+_NUMBER_BY_NUMBER = ("kl_div", "binary_cross_entropy", "binary_cross_entropy_with_logits")
 _SIZES_MATTER = frozenset(Effect) - {Effect.RAISES, Effect.FLAT}
 """Effects that sizes may bring about by chance; what torch refuses, or is constant, may be just about sizes."""
 
@@ -57,15 +62,26 @@ class _Site:
         return Inputs(self.plan, self.uses, job.batch, job.classes, job.seed, job.dtype, device, self.shapes)
 
     def spelled_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """The shapes of the tensors that the code spells out; of class indices those of the distributions that they may be for."""
-        shapes: list[tuple[int, ...]] = []
+        """The shapes that the code spells out: of tensors, of distributions for class indices, and for views."""
+        shapes = [tuple(dict(leaf.sizes).values()) for leaf in self.plan.leaves if len(leaf.sizes) == leaf.rank]
         for tensor in spelled_out(self.plan, self.job.seed):
             sizes = tuple(tensor.shape)
             if not tensor.is_floating_point() and sizes:
                 shapes += [(*sizes[:1], self.job.classes, *sizes[1:]), (*sizes, self.job.classes)]
             elif sizes:
                 shapes.append(sizes)
+        for sizes in self.viewed_as():
+            shapes += [sizes, (math.prod(sizes[:-1]), sizes[-1])]
         return tuple(dict.fromkeys(shapes))
+
+    def viewed_as(self) -> Iterator[tuple[int, ...]]:
+        """The sizes that stand together in the code: what is viewed so must have as many numbers."""
+        steps = self.plan.steps
+        for step in steps:
+            sizes = [steps[register].value for _, register in step.arguments] if step.kind == "sequence" else []
+            whole = tuple(size for size in sizes if isinstance(size, int) and 0 < size <= _LARGEST_SIZE)
+            if 1 < len(whole) == len(sizes):
+                yield whole
 
     @property
     def draws(self) -> bool:
@@ -91,6 +107,7 @@ class _Site:
         """The sizes that decide, and the run with them: the first with which everything runs that should.
 
         Code that raises must do so where the fixed code runs; without fixed code, at all sizes that are alike for all tensors.
+        Sizes with which the loss broadcasts are for code that runs with no others.
         """
         problem = ""
         other: tuple[Attempt, Run] | None = None
@@ -102,12 +119,21 @@ class _Site:
             except MeasureError as error:
                 problem = problem or str(error)
                 continue
-            if self.plan.effect is not Effect.RAISES or (run.raised is not None) == ("fixed" in self.plan.outputs):
+            if self.raises_as_claimed(run) and not self.broadcasts(run):
                 return attempt, run
             other = other or (attempt, run)
         if other is None:
             raise MeasureError(problem or "no sizes were found with which it runs")
         return other
+
+    def raises_as_claimed(self, run: Run) -> bool:
+        """Whether the code as written raises where that is the claim, and there is fixed code that does not."""
+        return self.plan.effect is not Effect.RAISES or (run.raised is not None) == ("fixed" in self.plan.outputs)
+
+    def broadcasts(self, run: Run) -> bool:
+        """Whether input and target of a loss that goes number by number have different shapes."""
+        both = [run.sizes[slot] for slot in ("input", "target") if slot in run.sizes]
+        return self.plan.loss in _NUMBER_BY_NUMBER and len(both) == 2 and both[0] != both[1]
 
     def run_on(self, device: str, attempt: Attempt, gap: float | None = None) -> Run:
         """The replay with the leaves of an attempt, all scores spread apart by ``gap``. Raises ``MeasureError`` if it fails."""
@@ -138,18 +164,28 @@ class _Site:
             _require_classes(operands.values())
         shown = as_written if as_written is not None else fixed
         subject = self.plan.subject
+        expected, reference = self.reference(operands, fixed)
+        gradients = {
+            name: gradient(value, replayed.sources.values())
+            for name, value in (("as_written", as_written), ("expected", expected), ("fixed", fixed))
+        }
+        if self.plan.effect is not Effect.UNDERFLOW:
+            gradients = where_finite(gradients, gradients["expected"])
         return Run(
             device=device,
             dtype=self.job.dtype if shown is None else str(shown.dtype).removeprefix("torch."),
             sizes={**_sizes(operands), **sizes},
             as_written=_number(as_written),
-            expected=_number(fixed) if self.plan.divisor is None else self.oracle(operands),
+            expected=_number(expected),
             fixed=_number(fixed),
             counterpart=_number(counterpart),
             claimed=self.claimed_ratio(replayed),
-            gradient=_gradient_norm(as_written, replayed.sources.values()),
-            fixed_gradient=_gradient_norm(fixed, replayed.sources.values()),
-            reference="definition" if self.plan.divisor is not None else None if fixed is None else "fixed code",
+            gradient=norm(gradients["as_written"]),
+            expected_gradient=norm(gradients["expected"]),
+            fixed_gradient=norm(gradients["fixed"]),
+            grad_cosine=cosine(gradients["as_written"], gradients["expected"]),
+            fixed_grad_cosine=cosine(gradients["fixed"], gradients["expected"]),
+            reference=reference,
             raised=raised,
             subject=None if subject is None else subject.name,
             subject_gradient=self.subject_gradient(as_written, replayed),
@@ -185,8 +221,25 @@ class _Site:
         dim = class_dim(self.plan.loss, tensor.dim()) if reading.dim is None else reading.dim
         return Operand(tensor, reading.space, dim)
 
-    def oracle(self, operands: dict[str, Operand]) -> float:
-        return expected_value(self.plan.loss, operands["input"], operands["target"], Divisor(self.plan.divisor))
+    def reference(
+        self, operands: dict[str, Operand], fixed: torch.Tensor | None
+    ) -> tuple[torch.Tensor | None, str | None]:
+        """What is expected, and what says so.
+
+        Where the call has other mistakes too, the tensors that the definition reads may be those of the mistakes.
+        """
+        by_fixed = (fixed, None if fixed is None else "fixed code")
+        if self.plan.divisor is None:
+            return by_fixed
+        try:
+            expected = expected_value(self.plan.loss, operands["input"], operands["target"], Divisor(self.plan.divisor))
+        except OracleError:
+            if self.plan.accompanied and fixed is not None:
+                return by_fixed
+            raise
+        if self.plan.accompanied and fixed is not None and not agree(float(fixed), float(expected), str(fixed.dtype)[6:]):
+            return by_fixed
+        return expected, "definition"
 
     def claimed_ratio(self, replayed: Replay) -> float | None:
         """The claim's ratio at these sizes."""
@@ -217,7 +270,7 @@ class _Site:
         if self.plan.subject is None or value is None or not leaves:
             return None
         if self.plan.effect is not Effect.LEAK:
-            return _gradient_norm(value, leaves) or 0.0
+            return norm(gradient(value, leaves)) or 0.0
         subject = replayed.value(self.plan.subject.register)
         if not isinstance(subject, torch.Tensor):
             return None
@@ -226,7 +279,7 @@ class _Site:
         (arriving,) = torch.autograd.grad(value, [subject], retain_graph=True, allow_unused=True)
         if arriving is None:
             return 0.0
-        return _norm(torch.autograd.grad(subject, leaves, arriving, retain_graph=True, allow_unused=True)) or 0.0
+        return norm(torch.autograd.grad(subject, leaves, arriving, retain_graph=True, allow_unused=True)) or 0.0
 
 
 def _require_classes(operands: Iterable[Operand]) -> None:
@@ -258,16 +311,3 @@ def _scalar(value: Any, name: str) -> torch.Tensor:
 
 def _number(value: torch.Tensor | None) -> float | None:
     return None if value is None else float(value)
-
-
-def _gradient_norm(value: torch.Tensor | None, sources: Iterable[torch.Tensor]) -> float | None:
-    """The norm of the gradient over all sources; None if it reaches none of them."""
-    tensors = list(sources)
-    if value is None or not value.requires_grad or not tensors:
-        return None
-    return _norm(torch.autograd.grad(value, tensors, retain_graph=True, allow_unused=True))
-
-
-def _norm(gradients: Iterable[torch.Tensor | None]) -> float | None:
-    reached = [gradient.double().norm() for gradient in gradients if gradient is not None]
-    return float(torch.stack(reached).norm()) if reached else None

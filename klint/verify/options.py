@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from klint.config import DEVICES, DTYPES
 from klint.verify.errors import VerifyError
-
-DEVICES = ("auto", "cpu", "cuda", "all")
-DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)

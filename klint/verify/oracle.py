@@ -1,6 +1,6 @@
 """What the losses are, from their definitions, in float64.
 
-Written with logarithms, exponentials and sums alone: neither torch's losses nor its softmax take part, so that they cannot
+Written with logarithms, exponentials and sums alone, through which autograd finds the gradients that are right: neither torch's losses nor its softmax take part, so that they cannot
 hide a mistake that they share with the code under test.
 """
 
@@ -29,8 +29,8 @@ class Operand:
 
     @property
     def numbers(self) -> torch.Tensor:
-        """The tensor in float64 on the CPU."""
-        return self.tensor.detach().to("cpu", torch.float64)
+        """The tensor in float64 on the CPU; gradients flow through it."""
+        return self.tensor.to("cpu", torch.float64)
 
     @property
     def classes(self) -> int:
@@ -51,7 +51,7 @@ def class_dim(loss: str, rank: int) -> int:
 
 def log_sum_exp(scores: torch.Tensor, dim: int) -> torch.Tensor:
     """log(sum(exp(scores))) over ``dim``, which is kept with size 1; stable for scores of any size."""
-    largest = scores.amax(dim, keepdim=True)
+    largest = scores.detach().amax(dim, keepdim=True)
     return (scores - largest).exp().sum(dim, keepdim=True).log() + largest
 
 
@@ -72,7 +72,7 @@ def probabilities(operand: Operand) -> torch.Tensor:
     return operand.numbers if operand.space is Space.PROBABILITIES else log_probabilities(operand).exp()
 
 
-def kl(input: Operand, target: Operand, divisor: Divisor) -> float:
+def kl(input: Operand, target: Operand, divisor: Divisor) -> torch.Tensor:
     """KL(target || input): the sum over all numbers of Q (log Q - log P), with 0 where Q = 0, over ``divisor``."""
     if target.space is Space.INDICES:  # a distribution without entropy
         return cross_entropy(input, target, divisor)
@@ -80,10 +80,10 @@ def kl(input: Operand, target: Operand, divisor: Divisor) -> float:
         probabilities(target), log_probabilities(target), log_probabilities(input)
     )
     pointwise = _where_positive(q, q * (log_q - log_p))
-    return float(pointwise.sum()) / _count(pointwise, input, divisor)
+    return pointwise.sum() / _count(pointwise, input, divisor)
 
 
-def cross_entropy(input: Operand, target: Operand, divisor: Divisor) -> float:
+def cross_entropy(input: Operand, target: Operand, divisor: Divisor) -> torch.Tensor:
     """-sum Q log P over ``divisor``. A target of class indices is the distribution that is 1 at the index.
 
     Indices have the shape of ``input`` without its class dim. Of an input of elementwise probabilities the scores are taken that
@@ -96,9 +96,9 @@ def cross_entropy(input: Operand, target: Operand, divisor: Divisor) -> float:
     if target.space is Space.INDICES:
         dim = -1 if input.dim is None else input.dim
         picked = log_p.gather(dim, target.tensor.detach().cpu().long().unsqueeze(dim))
-        return -float(picked.sum()) / _count(log_p, input, divisor)
+        return -picked.sum() / _count(log_p, input, divisor)
     q, log_p = torch.broadcast_tensors(probabilities(target), log_p)
-    return -float(_where_positive(q, q * log_p).sum()) / _count(q, input, divisor)
+    return -_where_positive(q, q * log_p).sum() / _count(q, input, divisor)
 
 
 def elementwise_logs(operand: Operand) -> tuple[torch.Tensor, torch.Tensor]:
@@ -114,22 +114,22 @@ def elementwise_logs(operand: Operand) -> tuple[torch.Tensor, torch.Tensor]:
     raise OracleError(f"{operand.space.value} are no elementwise probabilities")
 
 
-def binary_cross_entropy(input: Operand, target: Operand, divisor: Divisor) -> float:
+def binary_cross_entropy(input: Operand, target: Operand, divisor: Divisor) -> torch.Tensor:
     """-sum Q log P + (1 - Q) log(1 - P), number by number, over ``divisor``; 0 or 1 as the target's class indices is Q itself."""
     given = target.space in (Space.ELEMENTWISE, Space.PROBABILITIES, Space.INDICES)
     q = target.numbers if given else elementwise_logs(target)[0].exp()
     q, log_p, log_rest = torch.broadcast_tensors(q, *elementwise_logs(input))
     total = _where_positive(q, q * log_p).sum() + _where_positive(1 - q, (1 - q) * log_rest).sum()
-    return -float(total) / _count(q, input, divisor)
+    return -total / _count(q, input, divisor)
 
 
-def entropy(distribution: Operand, divisor: Divisor) -> float:
+def entropy(distribution: Operand, divisor: Divisor) -> torch.Tensor:
     """-sum P log P over ``divisor``, with 0 where P = 0."""
     p, log_p = probabilities(distribution), log_probabilities(distribution)
-    return -float(_where_positive(p, p * log_p).sum()) / _count(p, distribution, divisor)
+    return -_where_positive(p, p * log_p).sum() / _count(p, distribution, divisor)
 
 
-ORACLES: Mapping[str, Callable[[Operand, Operand, Divisor], float]] = {
+ORACLES: Mapping[str, Callable[[Operand, Operand, Divisor], torch.Tensor]] = {
     "kl_div": kl,
     "cross_entropy": cross_entropy,
     "nll_loss": cross_entropy,
@@ -140,8 +140,8 @@ ORACLES: Mapping[str, Callable[[Operand, Operand, Divisor], float]] = {
 readings say what is given."""
 
 
-def expected_value(loss: str, input: Operand, target: Operand, divisor: Divisor) -> float:
-    """What ``loss`` of these operands is. Raises ``OracleError`` where the definition does not apply."""
+def expected_value(loss: str, input: Operand, target: Operand, divisor: Divisor) -> torch.Tensor:
+    """What ``loss`` of these operands is, as one number with its gradient. Raises ``OracleError`` where the definition does not apply."""
     if loss not in ORACLES:
         raise OracleError(f"klint has no definition of {loss} to compare with yet")
     if input.dim is None:
@@ -159,7 +159,7 @@ def _where_positive(q: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     return torch.where(q == 0, torch.zeros((), dtype=q.dtype, device=q.device), values)
 
 
-def _count(pointwise: torch.Tensor, input: Operand, divisor: Divisor) -> float:
+def _count(pointwise: torch.Tensor, input: Operand, divisor: Divisor) -> torch.Tensor:
     if divisor is Divisor.ROWS:
         return int(pointwise.numel()) / input.classes
     if divisor is Divisor.BATCH:

@@ -19,13 +19,15 @@ class Step:
 
     ``kind`` is ``constant`` (``value``), ``reference`` (``name``: a dtype or a number of torch), ``sequence`` (``name``: tuple or
     list; one argument an item), ``leaf`` (a free tensor), ``call`` (``name``: the operation) or ``module`` (``name``: a loss, made as
-    a module of its options, and called if it is given tensors). ``arguments`` pairs slots with registers.
+    a module of its options, and called if it is given tensors). ``arguments`` pairs slots with registers. ``grad_enabled`` says that
+    gradients are recorded where it stands: not so under ``torch.no_grad()``.
     """
 
     kind: str
     name: str = ""
     value: bool | int | float | str | None = None
     arguments: tuple[tuple[str, int], ...] = ()
+    grad_enabled: bool = True
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ class Plan:
 
     ``outputs`` names the registers of ``as_written`` and, where the claim has them, of ``fixed`` and ``counterpart``. ``loss`` is the
     loss that the claim is about, ``input`` and ``target`` its tensors. Without a ``divisor`` there is no definition to hold the
-    value against: then they only say of which shapes the site was replayed. ``notes`` are assumptions made so far, in words.
+    value against: then they only say of which shapes the site was replayed. ``accompanied`` says that the call
+    has other mistakes, mended or not, so that the definition may be one of other tensors than those that are left. ``notes`` are assumptions made so far, in words.
     """
 
     steps: tuple[Step, ...]
@@ -89,6 +92,7 @@ class Plan:
     divisor: str | None = None
     ratio: Ratio | None = None
     subject: Subject | None = None
+    accompanied: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -124,6 +128,7 @@ class Plan:
             if data["ratio"] is None
             else Ratio(**{**data["ratio"], "powers": _pairs(data["ratio"]["powers"])}),
             subject=None if data["subject"] is None else Subject(**data["subject"]),
+            accompanied=data["accompanied"],
             notes=tuple(data["notes"]),
         )
 

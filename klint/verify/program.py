@@ -20,7 +20,7 @@ from klint.graph.nodes import (
     Sequence,
     Unknown,
 )
-from klint.rules.claims import Claim, Reading
+from klint.rules.claims import Claim, Effect, Reading
 from klint.torch_model.facts import Space
 from klint.torch_model.infer import Inference
 from klint.torch_model.library import TORCH
@@ -29,6 +29,7 @@ from klint.torch_model.operations import OPERATIONS
 from klint.torch_model.table import Transfer
 from klint.verify.companions import Mending, find_loss
 from klint.verify.plan import Leaf, Plan, PlannedReading, Ratio, Step, Subject
+from klint.verify.uses import wanted_space
 
 MAX_STEPS = 200_000
 PYTHON_OPERATIONS = frozenset({"slice", "lt", "le", "gt", "ge"})
@@ -61,15 +62,21 @@ class PlanError(Exception):
     """The site cannot be replayed; the message says why."""
 
 
-def build_plan(claim: Claim, mending: Mending | None = None) -> Plan:
+def build_plan(claim: Claim, mending: Mending | None = None, right: Mapping[str, Node] | None = None) -> Plan:
     """Linearise a claim, with the mistakes of ``mending`` mended.
 
+    The tensors of the loss in ``right``, by slot, are made up as the loss wants them, whatever the code computes for them.
     Raises ``PlanError`` where an operation has effects, or is one that klint does not know.
     """
     mending = mending or Mending()
     program = _Program(claim.choices, mending.calls, claim.world)
+    program.is_about_constancy = claim.effect is Effect.FLAT
+    for slot, node in (right or {}).items():
+        program.make_up(slot, node, find_loss(claim.as_written))
     if mending.codes:
         program.notes[f"the mistake of {' and '.join(mending.codes)} is mended"] = None
+    if mending.left:
+        program.notes[f"the mistake of {' and '.join(mending.left)} is left as it is"] = None
     values = {"as_written": claim.as_written, "fixed": claim.fixed, "counterpart": claim.counterpart}
     outputs = {name: program.register(node) for name, node in values.items() if node is not None}
     expected = claim.expected
@@ -87,6 +94,7 @@ def build_plan(claim: Claim, mending: Mending | None = None) -> Plan:
         target=readings.get("target"),
         divisor=divisor,
         ratio=program.ratio(claim),
+        accompanied=mending.accompanied,
         subject=None if claim.subject is None else Subject(program.register(claim.subject), _name(claim.subject)),
         steps=tuple(program.steps),
         leaves=tuple(program.leaves),
@@ -101,12 +109,14 @@ class _Program:
         self, choices: Mapping[int, bool], replaced: Mapping[int, Operation], world: Inference | None = None
     ) -> None:
         self.choices = choices
-        self.replaced = replaced
+        self.replaced: dict[int, Node] = dict(replaced)
         self.world = world or Inference(choices)
         self.steps: list[Step] = []
         self.leaves: list[Leaf] = []
         self.notes: dict[str, None] = {}
         self.registers: dict[tuple[str, int], int] = {}
+        self.made_up: dict[int, Space] = {}
+        self.is_about_constancy = False
         self.nodes: dict[int, Node] = {}
 
     def register(self, node: Node) -> int:
@@ -129,9 +139,12 @@ class _Program:
             self.nodes.setdefault(node.identity, node)
             node = self.replaced.get(id(node), node)
             if isinstance(node, Choice):
-                holds = self.choices.get(node.condition.identity, True)
+                holds = self.holds(node.condition)
                 self.notes.setdefault(f"`{_name(node.condition)}` {'holds' if holds else 'does not hold'}")
                 node = node.then if holds else node.otherwise
+            elif isinstance(node, Parameter) and (known := self.world.resolve(node)) is not node:
+                self.notes.setdefault(f"{node.name} is {_default_text(known)}")
+                node = known
             elif isinstance(node, Parameter) and node.default is not None and _is_spelled_out(node.default):
                 self.notes.setdefault(f"{node.name} has its default {_default_text(node.default)}")
                 node = node.default
@@ -145,6 +158,20 @@ class _Program:
                 node = node.arguments.get("input", Unknown(node.anchor, node.identity, _name(node), ""))
             else:
                 return node
+
+    def make_up(self, slot: str, node: Node, call: Operation | None) -> None:
+        """Put a leaf in place of a loss's tensor: of what the loss wants there, of the shape that is known of it."""
+        taken = Unknown(node.anchor, node.identity, "taken to be right", _name(node))
+        self.replaced[id(node)] = taken
+        if call is not None:
+            wanted = wanted_space(call, slot, self.world.facts(node).space)
+            self.made_up[taken.identity] = wanted
+            self.notes[f"{slot} `{_name(node)}` is taken to be right"] = None
+
+    def holds(self, condition: Node) -> bool:
+        """Whether a condition holds: as the claim says, else as its world does, else yes."""
+        said = self.choices.get(condition.identity)
+        return self.world.truth(condition) is not False if said is None else said
 
     def key(self, node: Node) -> tuple[str, int]:
         """Leaves and random draws are the same value where their identity is the same; all else where it is one node.
@@ -165,7 +192,16 @@ class _Program:
         if len(self.steps) >= MAX_STEPS:
             raise PlanError(f"the site takes more than {MAX_STEPS} steps to compute")
         self.registers[self.key(node)] = len(self.steps)
-        self.steps.append(self.step(node))
+        step = self.step(node)
+        self.steps.append(step if self.records_gradients(node) else replace(step, grad_enabled=False))
+
+    def records_gradients(self, node: Node) -> bool:
+        """Whether gradients are recorded where a value is computed; a leaf that is no call was computed elsewhere.
+
+        A claim that a value depends on nothing is none about where gradients are recorded.
+        """
+        is_computed = isinstance(node, Operation) or (isinstance(node, Unknown) and node.callee is not None)
+        return not is_computed or self.is_about_constancy or getattr(node, "grad_enabled", True)
 
     def step(self, node: Node) -> Step:
         if isinstance(node, Constant):
@@ -201,6 +237,8 @@ class _Program:
     def leaf(self, node: Node) -> Leaf:
         """A leaf, of the rank and the sizes that its layer or the reading of the graph knows."""
         leaf = _leaf(len(self.steps), node)
+        if node.identity in self.made_up:
+            leaf = replace(leaf, space=self.made_up[node.identity])
         facts = self.world.facts(node)
         if facts.shape is None or not facts.shape.sizes:
             return replace(leaf, least_rank=facts.min_rank)
@@ -208,7 +246,8 @@ class _Program:
         return replace(leaf, rank=facts.rank, sizes=tuple(known.items()) or leaf.sizes)
 
     def reading(self, reading: Reading) -> PlannedReading:
-        return PlannedReading(self.register(reading.node), reading.space, reading.dim)
+        space = self.made_up.get(reading.node.identity, reading.space)
+        return PlannedReading(self.register(reading.node), space, reading.dim)
 
     def loss_of(self, claim: Claim) -> tuple[str, dict[str, PlannedReading]]:
         """The loss behind the value as written and its tensors, of which nothing is said but that they are there."""

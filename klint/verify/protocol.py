@@ -50,7 +50,8 @@ class Run:
     claim names no fixed code. ``reference`` says what ``expected`` comes from: the loss's ``definition``, or the ``fixed code``.
     ``claimed`` is the ratio that the claim predicts for these sizes (None: it names none). The gradient norms are taken over all
     floating tensors that the numbers come from (None: no gradient reaches them); those of ``subject`` over the ones behind the
-    tensor of that name (None: the claim is about no such tensor).
+    tensor of that name (None: the claim is about no such tensor). ``expected_gradient`` is that of the reference, ``grad_cosine`` how far
+    the gradient as written, ``fixed_grad_cosine`` that of the fixed code points the same way (None: one of both is 0, or not there).
     """
 
     device: str
@@ -69,6 +70,9 @@ class Run:
     subject_gradient: float | None = None
     fixed_subject_gradient: float | None = None
     same_expression: bool = False
+    expected_gradient: float | None = None
+    grad_cosine: float | None = None
+    fixed_grad_cosine: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -82,8 +86,9 @@ class Run:
 
     @property
     def grad_ratio(self) -> float | None:
-        """The gradient's norm as written over that of the fixed code; None where either is missing or the latter is 0."""
-        return self.gradient / self.fixed_gradient if self.gradient is not None and self.fixed_gradient else None
+        """The gradient's norm as written over the expected one; None where either is missing or the latter is 0."""
+        expected = self.fixed_gradient if self.expected_gradient is None else self.expected_gradient
+        return self.gradient / expected if self.gradient is not None and expected else None
 
     @property
     def classes(self) -> int:

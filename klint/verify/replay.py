@@ -83,15 +83,22 @@ class Replay:
 def replay(plan: Plan, leaves: Mapping[int, Any], seed: int, stretch: Mapping[int, float] | None = None) -> Replay:
     """Run all steps. Random draws start from ``seed``; the scores in registers of ``stretch`` are spread to that gap."""
     torch.manual_seed(seed)
-    result = Replay(sources={at: leaf for at, leaf in leaves.items() if is_floating(leaf)})
+    given = {step: value for step, value in leaves.items() if is_floating(value) and plan.steps[step].grad_enabled}
+    result = Replay(sources=given)
     for register, step in enumerate(plan.steps):
-        value = leaves[register] if step.kind == "leaf" else _value_or_failure(step, result)
+        with torch.set_grad_enabled(step.grad_enabled):
+            value = _leaf(leaves[register], step) if step.kind == "leaf" else _value_or_failure(step, result)
         if step.kind == "call" and _is_source(step) and is_floating(value) and value.is_leaf:
             result.sources[register] = value.requires_grad_()
         if stretch is not None and register in stretch:
             value = spread(value, stretch[register])
         result.values.append(value)
     return result
+
+
+def _leaf(value: Any, step: Step) -> Any:
+    """A made-up value; what a model gives under ``torch.no_grad()`` takes no gradient."""
+    return value if step.grad_enabled or not isinstance(value, torch.Tensor) else value.detach()
 
 
 def spelled_out(plan: Plan, seed: int) -> list[torch.Tensor]:

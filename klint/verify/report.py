@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.padding import Padding
@@ -13,12 +13,25 @@ from rich.table import Table
 from rich.text import Text
 
 from klint import __version__
+from klint.output.concise import one_line
 from klint.verify.judge import as_fraction
 from klint.verify.protocol import Run
 from klint.verify.results import Result, Verdict, VerifyReport
 
 _STYLES = {Verdict.CONFIRMED: "bold red", Verdict.REFUTED: "bold yellow", Verdict.INCONCLUSIVE: "bold blue"}
 _WIDTH = 120
+
+
+class Column(NamedTuple):
+    """One column of the table of runs: a word or number a run, empty where there is none."""
+
+    title: str
+    cells: list[str]
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the cells are numbers, which are read from the right."""
+        return self.title not in ("device", "dtype", "sizes")
 
 
 def render_text(report: VerifyReport, colour: bool = False, width: int = _WIDTH) -> str:
@@ -33,7 +46,7 @@ def render_text(report: VerifyReport, colour: bool = False, width: int = _WIDTH)
     if report.environment:
         console.print(_environment_line(report.environment), soft_wrap=True)
     if report.not_checked:
-        console.print(f"Not checked: {'; '.join(report.not_checked)}.", soft_wrap=True, markup=False)
+        console.print(one_line(f"Not checked: {'; '.join(report.not_checked)}."), soft_wrap=True, markup=False)
     return "".join(f"{line.rstrip()}\n" for line in output.getvalue().splitlines())
 
 
@@ -94,43 +107,47 @@ def _print_result(console: Console, result: Result) -> None:
     place = finding.location
     console.print(
         Text.assemble(
-            (f"{place.filename}:{place.row}:{place.column}:", "bold"),
+            (one_line(f"{place.source}:{place.row}:{place.column}:"), "bold"),
             " ",
             (finding.code, "bold red"),
-            f" {finding.message}",
+            f" {one_line(finding.message)}",
         ),
         soft_wrap=True,
     )
     if result.runs:
         console.print(Padding(_table(result.runs), (0, 0, 0, 2)))
-    verdict = Text.assemble((result.verdict.value, _STYLES[result.verdict]), f": {result.reason}")
+    verdict = Text.assemble((result.verdict.value, _STYLES[result.verdict]), f": {one_line(result.reason)}")
     console.print(Padding(verdict, (0, 0, 0, 2)))
     if result.assumptions:
-        console.print(Padding(Text(f"assuming that {'; '.join(result.assumptions)}"), (0, 0, 0, 2)))
+        console.print(Padding(Text(one_line(f"assuming that {'; '.join(result.assumptions)}")), (0, 0, 0, 2)))
     console.print()
 
 
-def _table(runs: tuple[Run, ...]) -> Table:
-    """One row a run; a column that no run fills is left out."""
-    columns: list[tuple[str, list[str]]] = [
-        ("device", [run.device for run in runs]),
-        ("dtype", [run.dtype for run in runs]),
-        ("sizes", [_sizes(run.sizes) for run in runs]),
-        ("as written", [_number(run.as_written) if run.raised is None else run.raised.type for run in runs]),
-        ("expected", [_number(run.expected) if run.reference == "definition" else "" for run in runs]),
-        ("fixed", [_number(run.fixed) for run in runs]),
-        ("other side", [_number(run.counterpart) for run in runs]),
-        ("ratio", [_ratio(run.ratio) for run in runs]),
-        ("gradient ratio", [_ratio(run.grad_ratio) for run in runs]),
-        ("gradient of the subject", [_number(run.subject_gradient) for run in runs]),
-        ("with the fixed code", [_number(run.fixed_subject_gradient) for run in runs]),
+def columns(runs: Sequence[Run]) -> list[Column]:
+    """The runs as a table of words, one row each; a column that no run fills is left out."""
+    cells: list[Column] = [
+        Column("device", [run.device for run in runs]),
+        Column("dtype", [run.dtype for run in runs]),
+        Column("sizes", [_sizes(run.sizes) for run in runs]),
+        Column("as written", [_number(run.as_written) if run.raised is None else run.raised.type for run in runs]),
+        Column("expected", [_number(run.expected) if run.reference == "definition" else "" for run in runs]),
+        Column("fixed", [_number(run.fixed) for run in runs]),
+        Column("other side", [_number(run.counterpart) for run in runs]),
+        Column("ratio", [_ratio(run.ratio) for run in runs]),
+        Column("gradient ratio", [_ratio(run.grad_ratio) for run in runs]),
+        Column("subject's gradient", [_number(run.subject_gradient) for run in runs]),
+        Column("when fixed", [_number(run.fixed_subject_gradient) for run in runs]),
     ]
+    return [column for column in cells if any(column.cells)]
+
+
+def _table(runs: tuple[Run, ...]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    filled = [(name, cells) for name, cells in columns if any(cells)]
-    for name, _ in filled:
-        left = name in ("device", "dtype", "sizes")
-        table.add_column(name, justify="left" if left else "right", overflow="fold")
-    for row in zip(*(cells for _, cells in filled), strict=True):
+    filled = columns(runs)
+    for column in filled:
+        table.add_column(column.title, justify="right" if column.is_number else "left", overflow="fold")
+    # Some sites have but one size whatever is asked for: equal rows are shown once.
+    for row in dict.fromkeys(zip(*(column.cells for column in filled), strict=True)):
         table.add_row(*(Text(cell) for cell in row))
     return table
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from klint.finding import Finding
+from klint.rules.claims import Claim
 from klint.verify.protocol import Run
 
 
@@ -21,26 +22,29 @@ class Verdict(str, Enum):
 
 @dataclass(frozen=True)
 class Result:
-    """One finding, put to the test. ``reason`` says in words what the verdict rests on."""
+    """One finding, put to the test. ``reason`` says in words what the verdict rests on, ``claim`` what was replayed."""
 
     finding: Finding
     verdict: Verdict
     reason: str
     assumptions: tuple[str, ...] = ()
     runs: tuple[Run, ...] = ()
+    claim: Claim | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class VerifyReport:
     """The results in the order of the findings; ``errors`` are files that could not be linted, one line each.
 
-    ``environment`` says what the replays ran on and how they were confined, ``not_checked`` what remains open.
+    ``environment`` says what the replays ran on and how they were confined, ``not_checked`` what remains open,
+    ``sources`` the lines of the files with findings.
     """
 
     results: tuple[Result, ...] = ()
     errors: tuple[str, ...] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
     not_checked: tuple[str, ...] = ()
+    sources: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
 
     @property
     def confirmed(self) -> tuple[Result, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from klint.graph.nodes import Constant, Operation
 from klint.torch_model.facts import Space
 from klint.torch_model.operations import OPERATIONS
 from klint.torch_model.table import Transfer
@@ -135,16 +136,21 @@ class _Uses:
             )
         if transfer in (Transfer.ONE_HOT, Transfer.INDICES) and step.name != "argmax":
             return Use(Space.INDICES)
-        if transfer in (Transfer.MUL, Transfer.DIV) and self.scales(slot, arguments):
+        if transfer in (Transfer.MUL, Transfer.DIV) and self.scales(slot, arguments, result):
             return NUMBER
         if transfer in _PASSES:
             return result if result is None or transfer in _PASSES_DIM else replace(result, dim=None)
         return None
 
-    def scales(self, slot: str, arguments: dict[str, int]) -> bool:
-        """Whether a factor or divisor is likely a number: a temperature, a weight. In doubt it is the second of two."""
+    def scales(self, slot: str, arguments: dict[str, int], result: Use | None) -> bool:
+        """Whether a factor or divisor is likely a number: a temperature, a weight. In doubt it is the second of two.
+
+        Beside a literal (``x / 2``) it is what the product is used as.
+        """
         both = [arguments.get(name) for name in ("input", "other")]
         free = [at is not None and self.steps[at].kind == "leaf" for at in both]
+        if result is not None and any(at is not None and self.steps[at].kind == "constant" for at in both):
+            return False
         return free[slot == "other"] and (slot == "other" or not free[1])
 
     def loss_use(self, loss: str, slot: str, arguments: dict[str, int]) -> Use:
@@ -163,19 +169,44 @@ class _Uses:
         return value if isinstance(value, int) else None
 
 
+def wanted_space(call: Operation, slot: str, known: Space) -> Space:
+    """What a loss wants in a slot; of a target that may be either, what it is known to be."""
+    if slot == "input":
+        return _LOSS_INPUT.get(call.name, Space.UNKNOWN)
+    flag = call.arguments.get("log_target")
+    if isinstance(flag, Constant) and flag.value is True:
+        return Space.LOG_PROBABILITIES
+    if call.name == "cross_entropy" and known is Space.PROBABILITIES:
+        return known
+    return _LOSS_TARGET.get(call.name, Space.UNKNOWN)
+
+
 def score_registers(plan: Plan) -> frozenset[int]:
-    """The scores that are normalised before a logarithm is taken of them: where underflow shows once they lie far apart."""
+    """The scores that are normalised before a logarithm is taken of them: where underflow shows once they lie far apart.
+
+    Those of a softmax that the fixed code has as well are left alone, unless there are no others.
+    """
     below: set[int] = set()
     for register in range(len(plan.steps) - 1, -1, -1):
         step = plan.steps[register]
         if register in below or _transfer(step) is Transfer.LOG:
             below.update(operand for _, operand in step.arguments)
-    normalised = {
-        dict(step.arguments).get("input", register): register
+    kept = _behind(plan, plan.outputs.get("fixed"))
+    found = {
+        (dict(step.arguments).get("input", register), register in kept)
         for register, step in enumerate(plan.steps)
-        if _transfer(step) is Transfer.SOFTMAX
+        if _transfer(step) is Transfer.SOFTMAX and register in below
     }
-    return frozenset(scores for scores, register in normalised.items() if register in below)
+    return frozenset(at for at, stays in found if not stays) or frozenset(at for at, _ in found)
+
+
+def _behind(plan: Plan, register: int | None) -> frozenset[int]:
+    """The registers that one is computed from."""
+    found = set[int]() if register is None else {register}
+    for at in range(register or 0, -1, -1):
+        if at in found:
+            found.update(operand for _, operand in plan.steps[at].arguments)
+    return frozenset(found)
 
 
 def _transfer(step: Step) -> Transfer | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from klint.finding import Finding
 from klint.rules.base import Diagnosis
 from klint.rules.claims import Claim, Effect
-from klint.verify.companions import Groups, group_by_call, mend_others
+from klint.verify.companions import Groups, group_by_call, mend_others, take_as_right
 from klint.verify.errors import VerifyError
 from klint.verify.judge import Ruling, combine, judge
 from klint.verify.options import VerifyOptions
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from klint.config import Settings
+    from klint.pyproject import Configuration
+
+
+Progress = Callable[[int, int], None]
+"""Told how many findings are settled, and of how many."""
 
 
 class _Unmeasured(Exception):
@@ -32,7 +37,10 @@ class _Unmeasured(Exception):
 
 
 def verify_paths(
-    paths: Iterable[str | Path], options: VerifyOptions | None = None, settings: Settings | None = None
+    paths: Iterable[str | Path],
+    options: VerifyOptions | None = None,
+    settings: Settings | Configuration | None = None,
+    progress: Progress | None = None,
 ) -> VerifyReport:
     """Lint files and folders, and put every finding to the test.
 
@@ -41,18 +49,22 @@ def verify_paths(
     from klint.linter import diagnose_paths
 
     diagnoses, linted = diagnose_paths(paths, settings)
-    report = verify_diagnoses(diagnoses, options)
+    report = verify_diagnoses(diagnoses, options, progress=progress)
     unknown = linted.sites - linted.understood
     silent = f"loss sites without a finding (of {linted.sites} sites, {unknown} were not understood)"
     return replace(
         report,
         errors=tuple(str(error) for error in linted.errors),
         not_checked=(silent, *report.not_checked),
+        sources=linted.sources,
     )
 
 
 def verify_diagnoses(
-    diagnoses: Iterable[Diagnosis], options: VerifyOptions | None = None, sandbox: Sandbox | None = None
+    diagnoses: Iterable[Diagnosis],
+    options: VerifyOptions | None = None,
+    sandbox: Sandbox | None = None,
+    progress: Progress | None = None,
 ) -> VerifyReport:
     """Put findings to the test, in their order. Raises ``VerifyError`` where nothing can be verified.
 
@@ -69,9 +81,13 @@ def verify_diagnoses(
         verifier = _Verifier(running, options, devices)
         claims = [(diagnosis.finding, diagnosis.claim) for diagnosis in diagnoses if diagnosis.claim is not None]
         groups = group_by_call([(finding.code, claim) for finding, claim in claims])
-        results = tuple(verifier.result(finding, claim, groups) for finding, claim in claims)
+        results: list[Result] = []
+        for finding, claim in claims:
+            results.append(replace(verifier.result(finding, claim, groups), claim=claim))
+            if progress is not None:
+                progress(len(results), len(claims))
     return VerifyReport(
-        results,
+        tuple(results),
         environment={**environment, "devices": list(devices), "seed": options.seed, "timeout": options.timeout},
         not_checked=(*_nothing_to_replay(diagnoses), *_not_checked(devices, options)),
     )
@@ -84,12 +100,26 @@ class _Verifier:
     devices: tuple[str, ...]
 
     def result(self, finding: Finding, claim: Claim, groups: Groups) -> Result:
-        """The verdict on one finding. ``timeout`` holds for all its runs together."""
+        """The verdict on one finding. ``timeout`` holds for all its runs together.
+
+        Where nothing is shown with the tensors that the code computes, those that the claim is not about are taken to be right.
+        """
         deadline = time.monotonic() + self.options.timeout
         try:
-            plan = build_plan(claim, mend_others(claim, groups))
+            result = self.judged(finding, build_plan(claim, mend_others(claim, groups)), deadline)
         except PlanError as error:
-            return Result(finding, Verdict.INCONCLUSIVE, str(error))
+            result = Result(finding, Verdict.INCONCLUSIVE, str(error))
+        right = take_as_right(claim)
+        if result.verdict is not Verdict.INCONCLUSIVE or not right:
+            return result
+        try:
+            other = self.judged(finding, build_plan(claim, right=right), deadline)
+        except PlanError:
+            return result
+        return other if other.verdict is Verdict.CONFIRMED else result
+
+    def judged(self, finding: Finding, plan: Plan, deadline: float) -> Result:
+        """The verdict on one plan, from all its runs."""
         rulings: list[Ruling] = []
         measurements: list[Measurement] = []
         for job in self.jobs(plan):
@@ -153,7 +183,7 @@ def _nothing_to_replay(diagnoses: Iterable[Diagnosis]) -> Iterator[str]:
     for diagnosis in diagnoses:
         if diagnosis.claim is None:
             place = diagnosis.finding.location
-            yield f"{diagnosis.finding.code} at {place.filename}:{place.row}:{place.column} (nothing to replay)"
+            yield f"{diagnosis.finding.code} at {place.source}:{place.row}:{place.column} (nothing to replay)"
 
 
 def _not_checked(devices: tuple[str, ...], options: VerifyOptions) -> tuple[str, ...]:

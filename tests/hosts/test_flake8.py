@@ -46,6 +46,15 @@ def test_works_through_stdin(tmp_path):
     assert result.stdout.startswith("b.py:5:18: KL101 ")
 
 
+@pytest.mark.parametrize("options", [[], ["--stdin-display-name=n.ipynb"]], ids=["unnamed", "named"])
+def test_a_cell_without_imports_from_stdin_takes_torch(tmp_path, options):
+    cell = "loss = F.kl_div(torch.softmax(x, 1), nn.functional.softmax(y, 1), reduction='sum')\n"
+    assert ":1:8: KL101 " in flake8("--select=KL", *options, "-", cwd=tmp_path, stdin=cell).stdout
+    assert flake8("--select=KL", *options, "-", cwd=tmp_path, stdin=f"import os\n{cell}").stdout == ""
+    (tmp_path / "a.py").write_text(cell, encoding="utf-8")
+    assert flake8("--select=KL", "a.py", cwd=tmp_path).stdout == ""
+
+
 @pytest.mark.parametrize(
     "option", ["--ignore=KL1", "--per-file-ignores=a.py:KL101", "--select=E"], ids=["ignore", "per file", "select"]
 )

@@ -7,6 +7,7 @@ import pytest
 from klint.finding import Applicability, Confidence, Finding, Fix, Location, Related, Severity
 from klint.linter import Report
 from klint.output import concise, text
+from tests.output.reports import notebook
 
 
 def finding(
@@ -114,3 +115,8 @@ def test_colours_change_nothing_but_colour():
 def test_concise_is_one_line_whatever_the_names_hold():
     report = Report(findings=[finding(1, 1, 5, message="reduction='\n\x1b[31m'")])
     assert concise.render(report) == "a.py:1:1: KL201 reduction='\\n\\x1b[31m'\n"
+
+
+def test_in_a_notebook_the_cell_is_named():
+    assert concise.render(notebook()).startswith("a.ipynb:cell 3:3:20: KL101 ")
+    assert text.render(notebook()).splitlines()[1] == "2 |     p = F.softmax(x, dim=1)"

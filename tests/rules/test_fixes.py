@@ -54,12 +54,12 @@ def test_the_page_says_whether_the_fix_is_safe_and_why(rule):
 
 
 def value_of(source):
-    """What a page's code computes: the loss, or None where torch refuses it."""
+    """What a page's code computes: the loss, or the KL that it compares."""
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     names = {}
     exec(compile(source, "page", "exec"), names)
-    return names["loss"]
+    return names.get("loss", names.get("kl"))
 
 
 @EACH_FIX
@@ -471,3 +471,118 @@ def test_a_name_that_means_something_else_at_the_place_is_not_used():
 def test_strings_have_the_quotes_that_the_module_prefers(quote, written):
     source = f"{IMPORTS}a = {quote}a{quote}\nF.kl_div(F.log_softmax(torch.randn(2, 3), 1), torch.ones(2, 3) / 3)\n"
     assert f"reduction={written}" in fixed(source)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("  # noqa: KL201", ""),
+        ("  # noqa: KL201, E501", "  # noqa: E501"),
+        ("  # noqa: E501,KL201", "  # noqa: E501"),
+        ("  # noqa: E501 KL201,KL202 , W1", "  # noqa: E501 W1"),
+        ("  # noqa:KL201,KL102", ""),
+        ("  # type: ignore  # noqa: KL201", "  # type: ignore"),
+        ("  # noqa: KL201 because", "  # because"),
+        ("  # noqa: KL201 ", ""),
+    ],
+)
+def test_a_code_goes_and_the_rest_of_the_comment_stays(before, after):
+    source = "import torch.nn.functional as F\nx = F.kl_div{}\ny = 1\n"
+    assert fixed(source.format(before), "KL905") == source.format(after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(
+            """\
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.act = nn.Softmax(dim=1)
+                    self.loss = nn.CrossEntropyLoss()
+
+                def forward(self, x, labels):
+                    probs = self.act(x)
+                    return self.loss(probs, labels), probs
+            """,
+            """\
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.act = nn.Softmax(dim=1)
+                    self.loss = nn.CrossEntropyLoss()
+
+                def forward(self, x, labels):
+                    probs = self.act(x)
+                    return self.loss(x, labels), probs
+            """,
+            id="scores for cross_entropy, where others read the probabilities",
+        ),
+        pytest.param(
+            """\
+            def loss(s, labels):
+                p = F.softmax(s / 2, dim=1)
+                return F.cross_entropy(p.view(-1, 10), labels)
+            """,
+            """\
+            def loss(s, labels):
+                p = (s / 2)
+                return F.cross_entropy(p.view(-1, 10), labels)
+            """,
+            id="scores for cross_entropy, in a variable",
+        ),
+        pytest.param(
+            """\
+            def loss(s, y):
+                kl = nn.KLDivLoss(reduction="sum")
+                return kl(s.log_softmax(1) / 3.0, (y / 3).softmax(1))
+            """,
+            """\
+            def loss(s, y):
+                kl = nn.KLDivLoss(reduction="sum")
+                return kl((s / 3.0).log_softmax(1), (y / 3).softmax(1))
+            """,
+            id="a scale that moves into a method's receiver",
+        ),
+        pytest.param(
+            """\
+            def loss(s, y):
+                p, q = F.softmax(y, 1), F.log_softmax(s, 1)
+                return F.kl_div(input=p, target=q, reduction="sum", log_target=True)
+            """,
+            """\
+            def loss(s, y):
+                p, q = F.softmax(y, 1), F.log_softmax(s, 1)
+                return F.kl_div(input=q, target=p, reduction="sum")
+            """,
+            id="swapped arguments by keyword",
+        ),
+        pytest.param(
+            """\
+            criterion = nn.BCELoss()
+            def loss(labels):
+                return criterion(F.linear(torch.randn(8, 3), torch.randn(1, 3)), labels)
+            """,
+            """\
+            criterion = nn.BCEWithLogitsLoss()
+            def loss(labels):
+                return criterion(F.linear(torch.randn(8, 3), torch.randn(1, 3)), labels)
+            """,
+            id="a module of another loss",
+        ),
+        pytest.param(
+            """\
+            def loss(s, q):
+                return F.kl_div(F.log_softmax(s, 1), F.softmax(q, 1), False)
+            """,
+            """\
+            def loss(s, q):
+                return F.kl_div(F.log_softmax(s, 1), F.softmax(q, 1), reduction="sum")
+            """,
+            id="an option of old by position",
+        ),
+    ],
+)
+def test_fix_of_other_rules(before, after):
+    assert fixed_after_imports(before) == dedent(after)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from klint.source.discover import discover
+from klint.source.exclude import Excluded, Patterns
 
 
 @pytest.fixture(autouse=True)
@@ -20,13 +21,20 @@ def make(*paths: str, text: str = "") -> None:
         path.write_text(text)
 
 
-def names(*paths: str, **options) -> list[str]:
-    return [Path(file.filename).as_posix() for file in discover(paths, **options).files]
+def names(*paths: str, exclude: tuple[str, ...] = (), **options) -> list[str]:
+    found = discover(paths, lambda _: Excluded((Patterns(tuple(exclude)),)), **options)
+    return [Path(file.filename).as_posix() for file in found.files]
 
 
 def test_a_directory_is_walked_for_python_files_in_order():
     make("b.py", "a.py", "c.pyi", "sub/d.py", "notes.txt", "script", "data.json")
     assert names(".") == ["a.py", "b.py", "c.pyi", "sub/d.py"]
+
+
+def test_notebooks_are_found_in_directories_and_prose_where_it_is_named():
+    make("a.ipynb", "b.md", "c.rst", "d.txt")
+    assert names(".") == ["a.ipynb"]
+    assert names(".", "b.md", "c.rst", "d.txt") == ["a.ipynb", "b.md", "c.rst", "d.txt"]
 
 
 def test_each_file_comes_once():
@@ -159,10 +167,6 @@ class TestErrors:
         for options in ({}, {"force_exclude": True}):
             (error,) = discover(["a" * 5000], **options).errors
             assert error.message in ("cannot be read: File name too long", "no such file or directory")
-
-    def test_a_file_of_another_kind(self):
-        make("a.ipynb")
-        assert self.errors("a.ipynb") == ["a.ipynb: cannot be linted: .ipynb is not Python"]
 
     def test_a_directory_that_is_closed_costs_only_itself(self, monkeypatch):
         make("a.py", "closed/b.py")

@@ -36,6 +36,23 @@ def test_each_mistake_is_shown_with_the_others_mended(graph, sandbox, claims):
     assert all("is mended" in result.assumptions[0] for result in results)
 
 
+def test_a_definition_of_what_is_mended_gives_way_to_the_fixed_code(graph, sandbox):
+    """The classes are averaged over too, and the two tensors are the wrong way round."""
+    p, log_q = graph.softmax(graph.parameter("x")), graph.log_softmax(graph.parameter("y"))
+    call = graph.kl(p, log_q, "mean")
+    swapped = graph.kl(log_q, p, "mean")
+    claims = {
+        "KL106": graph.claim(call, swapped, Divisor.NUMEL, Effect.NAN, SPACES),
+        "KL201": graph.claim(call, graph.kl(p, log_q, "batchmean"), Divisor.ROWS, Effect.RATIO, SPACES),
+    }
+    results = verify_diagnoses(
+        [graph.diagnosis(claims["KL201"]), graph.diagnosis(claims["KL106"])], VerifyOptions(device="cpu"), sandbox
+    ).results
+    assert [result.verdict.value for result in results][:1] == ["confirmed"]
+    assert {run.reference for run in results[0].runs} == {"fixed code"}
+    assert "is 1/10 of the expected value; the fixed code is the reference" in results[0].reason
+
+
 def test_a_mistake_alone_is_left_alone(graph, claims):
     alone = {"KL103": claims["KL103"]}
     assert mend_others(claims["KL103"], group_by_call(alone.items())).calls == {}

@@ -159,6 +159,12 @@ class TestShapesOfTheCode:
         attempts = inputs_of(graph, graph.kl(x, graph.parameter("y"), "sum")).attempts()
         assert {shapes[0][-1] for shapes in (attempt.shapes for attempt in attempts) if shapes[0]} == {12}
 
+    def test_the_rank_of_one_leaf_is_that_of_the_others(self, graph, two):
+        inputs = inputs_of(graph, two)
+        first, second = inputs.plan.leaves
+        plan = replace(inputs.plan, leaves=(replace(first, rank=1), second))
+        assert next(replace(inputs, plan=plan).attempts()).shapes == ((10,), (10,))
+
     def test_dims_that_must_be_there_are(self, graph, two):
         inputs = inputs_of(graph, two)
         leaves = tuple(replace(leaf, least_rank=3) for leaf in inputs.plan.leaves)

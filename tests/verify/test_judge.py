@@ -7,7 +7,7 @@ import pytest
 
 from klint.rules.claims import Effect
 from klint.verify.judge import Ruling, agree, as_fraction, combine, judge
-from klint.verify.protocol import Measurement, Run
+from klint.verify.protocol import Measurement, Raised, Run
 from klint.verify.results import Verdict
 
 
@@ -57,6 +57,11 @@ class TestDiffers:
 
     def test_the_same_number(self):
         assert ruling(Effect.DIFFERS, run(2.0 + 1e-9)).verdict is Verdict.REFUTED
+
+    @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+    def test_a_gap_may_be_lost_in_the_rounding_of_narrow_dtypes(self, dtype):
+        ruled = ruling(Effect.DIFFERS, run(2.001, dtype=dtype))
+        assert ruled == Ruling(Verdict.INCONCLUSIVE, f"no gap beyond the rounding of {dtype}")
 
 
 class TestNan:
@@ -111,6 +116,53 @@ class TestTheFixedCode:
 
 def test_an_infinite_expectation_proves_nothing():
     assert ruling(Effect.DIFFERS, run(1.0, math.inf, math.inf)).verdict is Verdict.INCONCLUSIVE
+
+
+class TestRaises:
+    RAISED = Raised("kl_div", "RuntimeError", "no")
+
+    def test_it_does(self):
+        ruled = ruling(Effect.RAISES, run(None, raised=self.RAISED))
+        assert ruled.reason == "as written kl_div raises RuntimeError: no; the fixed code agrees"
+
+    def test_it_does_not(self):
+        assert ruling(Effect.RAISES, run(3.0)).verdict is Verdict.REFUTED
+
+    def test_the_fixed_code_must_be_right(self):
+        assert ruling(Effect.RAISES, run(None, fixed=1.5, raised=self.RAISED)).verdict is Verdict.INCONCLUSIVE
+
+
+class TestReferences:
+    def test_fixed_code_that_is_the_reference_is_named(self):
+        ruled = ruling(Effect.DIFFERS, run(1.0, reference="fixed code"))
+        assert ruled.reason == "as written it gives 1, expected 2; the fixed code is the reference: 2"
+
+    @pytest.mark.parametrize("effect", Effect)
+    def test_without_any_only_some_effects_can_be_seen(self, effect):
+        blind = run(math.nan, None, None, reference=None, raised=None, subject_gradient=0.0, subject="x")
+        confirmed = {Effect.NAN, Effect.FLAT}
+        assert (ruling(effect, blind, blind).verdict is Verdict.CONFIRMED) == (effect in confirmed)
+
+
+class TestGradients:
+    @pytest.mark.parametrize(
+        ("effect", "own", "fixed", "verdict"),
+        [
+            (Effect.FLAT, 0.0, 0.5, Verdict.CONFIRMED),
+            (Effect.FLAT, 1e-16, 0.5, Verdict.CONFIRMED),
+            (Effect.FLAT, 1e-6, 0.5, Verdict.REFUTED),
+            (Effect.FLAT, 0.0, 0.0, Verdict.INCONCLUSIVE),
+            (Effect.FLAT, None, None, Verdict.INCONCLUSIVE),
+            (Effect.LEAK, 0.5, 0.0, Verdict.CONFIRMED),
+            (Effect.LEAK, 0.5, None, Verdict.CONFIRMED),
+            (Effect.LEAK, 0.5, 0.5, Verdict.INCONCLUSIVE),
+            (Effect.LEAK, 0.0, 0.0, Verdict.REFUTED),
+            (Effect.LEAK, None, None, Verdict.INCONCLUSIVE),
+        ],
+    )
+    def test_they_are_0_or_not(self, effect, own, fixed, verdict):
+        measured = run(2.0, subject="x", subject_gradient=own, fixed_subject_gradient=fixed)
+        assert ruling(effect, measured).verdict is verdict
 
 
 class TestCombine:

@@ -102,6 +102,15 @@ class TestChoices:
         input = graph.choice(flag, graph.log_softmax(x), graph.unknown("f(x)"))
         assert "log_softmax" in names(plan_of(graph, graph.kl(input, graph.softmax(x), "sum")))
 
+    def test_what_the_world_knows_of_a_flag_is_heeded(self, graph):
+        flag, x = graph.parameter("flag"), graph.parameter("x")
+        world = Inference()
+        world.assume({flag.identity: (flag, False)})
+        input = graph.choice(flag, graph.softmax(x), graph.log_softmax(x))
+        plan = plan_of(graph, graph.kl(input, graph.log_softmax(x), "sum", log_target=flag), world=world)
+        assert names(plan) == ["log_softmax", "log_softmax", "kl_div"]
+        assert plan.notes == ("`flag` does not hold", "flag is False")
+
 
 class TestWhatDoesNotChangeTheValue:
     @pytest.mark.parametrize("name", ["cuda", "cpu", "contiguous"])

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from klint.finding import Location
 from klint.verify import Result, Run, Verdict, VerifyReport
 from klint.verify.protocol import Raised
 from klint.verify.report import render_text, to_json
@@ -108,10 +109,11 @@ class TestText:
         assert (json_run["as_written"], json_run["reference"], json_run["gap"]) == (None, "fixed code", None)
 
     def test_gradients_of_the_subject_have_their_columns(self, report):
-        run = replace(RUN, subject="teacher(x)", subject_gradient=0.5, fixed_subject_gradient=0.0)
-        text = render_text(VerifyReport((Result(report.results[0].finding, Verdict.CONFIRMED, "so", (), (run,)),)))
-        assert "gradient of the subject" in text
-        assert "with the fixed code" in text
+        run = Run("cpu", "float64", {}, 2.0, 2.0, subject="y", subject_gradient=0.5, fixed_subject_gradient=0.0)
+        result = Result(report.results[0].finding, Verdict.CONFIRMED, "so", (), (run,))
+        _, head, row, *_ = render_text(VerifyReport((result,))).splitlines()
+        assert head.split("  ")[-2:] == ["subject's gradient", "when fixed"]
+        assert row.split()[-2:] == ["0.5", "0"]
 
     def test_a_finding_without_runs_has_its_reason(self, report):
         assert "  inconclusive: it took longer than 5 s" in render_text(report).splitlines()
@@ -119,6 +121,15 @@ class TestText:
     def test_plain_unless_asked_for_colour(self, report):
         assert "\x1b" not in render_text(report)
         assert "\x1b" in render_text(report, colour=True)
+
+    def test_no_text_commands_the_terminal(self, report):
+        spoiled = replace(report.results[0].finding, message="\x1b[2J", location=Location("\x1b]0;a.py", 1, 1, 1, 2))
+        result = Result(spoiled, Verdict.CONFIRMED, "\x1b[31m", ("\x1b[m is drawn",))
+        assert "\x1b" not in render_text(VerifyReport((result,), not_checked=("\x1b[m",)))
+
+    def test_equal_rows_are_shown_once(self, report):
+        result = replace(report.results[0], runs=(RUN, RUN))
+        assert render_text(VerifyReport((result,))).count("float32") == 1
 
     def test_nothing_to_verify(self):
         assert render_text(VerifyReport()) == "No findings to verify.\n"

@@ -67,6 +67,12 @@ class TestNumbers:
         found = uses(graph, graph.kl(product, graph.softmax(graph.parameter("y")), "sum"))
         assert found["x"].space is Space.SCORES
 
+    def test_beside_a_literal_it_is_what_the_product_is_used_as(self, graph):
+        halved = graph.call("div", input=graph.parameter("x"), other=2.0)
+        scaled = graph.call("mul", input=graph.call("mul", input=graph.parameter("w"), other=2.0), other=halved)
+        found = uses(graph, graph.kl(graph.log_softmax(halved), graph.softmax(scaled), "sum"))
+        assert found["x"].space is Space.SCORES
+
     def test_options_are_known_by_their_slot(self, graph):
         x = graph.parameter("x")
         kl = graph.kl(graph.call("log_softmax", input=x, dim=graph.parameter("axis")), graph.softmax(x), "sum")

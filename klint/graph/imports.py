@@ -1,0 +1,78 @@
+"""Imports across the files of a project: what a name from another module stands for."""
+
+from __future__ import annotations
+
+import ast
+from functools import partial
+
+from klint.graph.core import Core
+from klint.graph.nodes import Node, Reference
+from klint.graph.scope import Frame, Scope
+from klint.source.python import SourceUnit
+
+_REEXPORTS = 8
+"""How often a name may be handed on from module to module."""
+
+_MODULES = 40
+"""How many other files one file's analysis may read."""
+
+
+class Imports(Core):
+    """Follows names into other modules, of which a statement is walked when a name that it binds is first asked for."""
+
+    def resolve(self, node: Node) -> Node:
+        """What a name from another file of the project stands for; the node itself where that is not known."""
+        for _ in range(_REEXPORTS):
+            if not isinstance(node, Reference) or self.project is None or self._is_library(node.name):
+                return node
+            found = self._imported(node)
+            if found is None:
+                return node
+            node = found
+        return node
+
+    def _is_library(self, name: str) -> bool:
+        known = self.library.function(name) or self.library.module(name)
+        return known is not None or name.startswith(("builtins.", "torch."))
+
+    def _imported(self, node: Reference) -> Node | None:
+        key = (node.anchor.unit.filename, node.name)
+        if key not in self.imports:
+            self.imports[key] = None  # against imports that go round in a circle
+            self.imports[key] = self._import(node)
+        return self.imports[key]
+
+    def _import(self, node: Reference) -> Node | None:
+        found = self.project.find(node.anchor.unit, node.name) if self.project is not None else None
+        if found is None:
+            return None
+        unit, names = found
+        if not names:
+            return None
+        value = self.module_scope(unit).lookup(names[0])
+        if value is None:
+            return None
+        if isinstance(value, Reference):
+            return self.reference(".".join((value.name, *names[1:])), value.anchor)
+        for name in names[1:]:
+            value = self.attribute(value, name, value.anchor.tree, Frame(Scope(unit)))
+        return value
+
+    def module_scope(self, unit: SourceUnit) -> Scope:
+        """The names of another module; a statement of it is walked when a name that it binds is first asked for."""
+        scope = self.modules.get(unit.filename)
+        if scope is None:
+            scope = self.modules[unit.filename] = Scope(unit)
+            if self.project is not None and len(self.modules) <= _MODULES:
+                for name, statements in self.project.bindings(unit).items():
+                    scope.deferred[name] = partial(self._bind_deferred, statements, scope)
+        return scope
+
+    def _bind_deferred(self, statements: list[ast.stmt], scope: Scope) -> None:
+        operations, objects, steps, depth = len(self.trace), len(self.objects), self.steps, self.depth
+        self.importing += 1
+        self.run(statements, Frame(scope))
+        self.importing -= 1
+        del self.trace[operations:]
+        del self.objects[objects:]
+        self.steps, self.depth = steps, depth

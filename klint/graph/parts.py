@@ -1,0 +1,176 @@
+"""What the parts of the builder ask of each other: each method is brought by one of the classes that ``Builder`` joins."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+
+from klint.graph.nodes import Class, Function, Instance, Node, Super
+from klint.graph.scope import Frame, Scope
+from klint.source.python import SourceUnit
+
+
+class Parts:
+    """The methods that the parts call of each other."""
+
+    def receiver_of(self, tree: ast.expr, frame: Frame) -> tuple[Node, str] | None:
+        """The receiver and the name, where a call is written as a method's."""
+        raise NotImplementedError
+
+    def method(
+        self,
+        name: str,
+        receiver: Node,
+        arguments: tuple[Node, ...],
+        keywords: dict[str, Node],
+        tree: ast.Call,
+        frame: Frame,
+        is_open: bool,
+    ) -> Node:
+        """The node of a method call."""
+        raise NotImplementedError
+
+    def compare(self, name: str, left: Node, right: Node, tree: ast.AST, frame: Frame) -> Node:
+        """``left == right`` and its kin."""
+        raise NotImplementedError
+
+    def resolve(self, node: Node) -> Node:
+        """What a name from another file of the project stands for."""
+        raise NotImplementedError
+
+    def module_scope(self, unit: SourceUnit) -> Scope:
+        """The names of another module."""
+        raise NotImplementedError
+
+    def evaluate(self, tree: ast.expr, frame: Frame) -> Node:
+        """The node of an expression."""
+        raise NotImplementedError
+
+    def call(
+        self,
+        callee: Node,
+        arguments: tuple[Node, ...],
+        keywords: Mapping[str, Node],
+        tree: ast.AST,
+        frame: Frame,
+        is_open: bool = False,
+    ) -> Node:
+        """The node of a call."""
+        raise NotImplementedError
+
+    def run(self, body: list[ast.stmt], frame: Frame) -> bool:
+        """Walk over statements; whether control reaches their end."""
+        raise NotImplementedError
+
+    def attribute(self, value: Node, name: str, tree: ast.AST, frame: Frame) -> Node:
+        """The node of ``value.name``."""
+        raise NotImplementedError
+
+    def assign(self, target: ast.expr, value: Node, frame: Frame) -> None:
+        """Bind a target: a name, an attribute, an item, or a tuple of them."""
+        raise NotImplementedError
+
+    def rebind(self, old: Node, new: Node, frame: Frame) -> None:
+        """Let every name and attribute that holds ``old`` hold ``new``."""
+        raise NotImplementedError
+
+    def binary(self, op: ast.operator, left: Node, right: Node, tree: ast.AST, frame: Frame) -> Node:
+        """``left op right``."""
+        raise NotImplementedError
+
+    def unpack(self, value: Node, count: int, star: int | None, tree: ast.AST, frame: Frame) -> list[Node]:
+        """The values of ``count`` targets that a value is unpacked into; ``star`` is the index of a starred one."""
+        raise NotImplementedError
+
+    def call_builtin(
+        self, name: str, arguments: tuple[Node, ...], keywords: Mapping[str, Node], tree: ast.AST, frame: Frame
+    ) -> Node | None:
+        """The value of a built-in function that makes or takes iterables."""
+        raise NotImplementedError
+
+    def make_dict(self, arguments: tuple[Node, ...], keywords: Mapping[str, Node], tree: ast.AST, frame: Frame) -> Node:
+        """``dict(...)``."""
+        raise NotImplementedError
+
+    def container_method(
+        self, receiver: Node, name: str, arguments: tuple[Node, ...], tree: ast.AST, frame: Frame
+    ) -> Node | None:
+        """The value of a container's method."""
+        raise NotImplementedError
+
+    def find(self, cls: Class, name: str, after: Class | None = None) -> Node | None:
+        """An attribute of a class or of its bases."""
+        raise NotImplementedError
+
+    def instantiate(
+        self,
+        cls: Class,
+        arguments: tuple[Node, ...],
+        keywords: Mapping[str, Node],
+        tree: ast.AST,
+        frame: Frame,
+        is_open: bool = False,
+    ) -> Node:
+        """A new object of a class."""
+        raise NotImplementedError
+
+    def follow(
+        self,
+        function: Function,
+        arguments: tuple[Node, ...],
+        keywords: Mapping[str, Node],
+        tree: ast.AST,
+        frame: Frame,
+        is_open: bool = False,
+    ) -> Node:
+        """What a function returns for these arguments."""
+        raise NotImplementedError
+
+    def decorator_name(self, tree: ast.expr, scope: Scope) -> str:
+        """The qualified name of a decorator."""
+        raise NotImplementedError
+
+    def call_super(
+        self,
+        value: Super,
+        name: str,
+        arguments: tuple[Node, ...],
+        keywords: Mapping[str, Node],
+        tree: ast.AST,
+        frame: Frame,
+        is_open: bool = False,
+    ) -> Node:
+        """``super().name(...)``."""
+        raise NotImplementedError
+
+    def call_instance(
+        self,
+        callee: Instance,
+        arguments: tuple[Node, ...],
+        keywords: Mapping[str, Node],
+        tree: ast.AST,
+        frame: Frame,
+        is_open: bool = False,
+    ) -> Node:
+        """The node of a call of an object."""
+        raise NotImplementedError
+
+    def any_item(self, item: Node, frame: Frame) -> Node:
+        """A value like ``item`` of another turn of a loop."""
+        raise NotImplementedError
+
+    def element(self, iterable: Node, tree: ast.AST, frame: Frame) -> Node:
+        """Any item of an iterable."""
+        raise NotImplementedError
+
+    def define(self, cls: Class) -> None:
+        """Note a class whose methods are to be walked."""
+        raise NotImplementedError
+
+    def defines(self, cls: Class, name: str) -> bool:
+        """Whether a class or one of its bases in sight defines an attribute."""
+        raise NotImplementedError
+
+    def standalone(self, function: Function, depth: int = 0) -> None:
+        """Walk a function about whose callers nothing is known."""
+        raise NotImplementedError

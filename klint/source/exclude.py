@@ -1,0 +1,78 @@
+"""Patterns as in a ``.gitignore``, and what of a directory they leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+EXCLUDED_DIRECTORIES = frozenset(
+    ".bzr .direnv .eggs .git .git-rewrite .hg .hypothesis .ipynb_checkpoints .mypy_cache .nox .pants.d .pyenv"
+    " .pytest_cache .pytype .ruff_cache .svn .tox .venv .vscode __pycache__ __pypackages__ _build buck-out build dist"
+    " node_modules site-packages venv".split()
+)
+"""Directories that never hold a project's own code."""
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Patterns, and the directory that they are read in: the working directory unless another is given.
+
+    ``inverted`` ones match what they would not.
+    """
+
+    lines: tuple[str, ...]
+    home: Path = field(default_factory=Path.cwd)
+    inverted: bool = False
+
+    def match(self, path: Path, is_directory: bool = False, root: Path | None = None) -> bool:
+        """Whether they match a path, or a directory above it; one that is not below their home is seen from ``root``."""
+        home = self.home if path.is_relative_to(self.home) else root or path.parent
+        return bool(self._spec.match_file(relative(path, home, is_directory))) is not self.inverted
+
+    @cached_property
+    def _spec(self) -> GitIgnoreSpec:
+        return spec(self._from_home(line) for line in self.lines)
+
+    def _from_home(self, line: str) -> str:
+        if Path(line).is_absolute() and Path(line).is_relative_to(self.home):
+            return f"/{Path(line).relative_to(self.home).as_posix()}"
+        return line.removeprefix("./")
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """What is left out of a directory: what any of the patterns match, and directories of these names."""
+
+    patterns: tuple[Patterns, ...] = ()
+    directories: frozenset[str] = EXCLUDED_DIRECTORIES
+
+    def excludes(self, path: Path, is_directory: bool, root: Path) -> bool:
+        """Whether a path found below ``root`` is left out."""
+        if is_directory and path.name in self.directories:
+            return True
+        return any(patterns.match(path, is_directory, root) for patterns in self.patterns)
+
+
+def spec(lines: Iterable[str]) -> GitIgnoreSpec:
+    """The lines of a ``.gitignore``, but for those that mean nothing: git passes over them."""
+    from pathspec import GitIgnoreSpec  # only runs that have patterns pay for it
+
+    valid = []
+    for line in lines:
+        try:
+            GitIgnoreSpec.from_lines([line])
+        except ValueError:
+            continue
+        valid.append(line)
+    return GitIgnoreSpec.from_lines(valid)
+
+
+def relative(path: Path, home: Path, is_directory: bool) -> str:
+    """A path as patterns see it: from their home, with a slash after a directory."""
+    return path.relative_to(home).as_posix() + "/" * is_directory

@@ -1,0 +1,1 @@
+"""How fast klint is, measured where that matters. Run by hand: what a machine does at the moment is no test."""

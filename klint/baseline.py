@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
+EXAMPLES = 3
+"""How many entries that match nothing are named."""
+
 _TRAILING_COMMA = re.compile(r",(?=[)\]}])")
 
 
@@ -133,6 +136,27 @@ class Baseline:
             return filename not in broken and entry.code in settings.of(filename).codes
 
         return judged
+
+
+def apply_baseline(
+    path: Path, report: Report, settings: Settings | Configuration, write: bool = False
+) -> tuple[Report, list[str]]:
+    """A report without its old findings, and what is to be said of them. ``write``, or a file that is not there: all are old."""
+    baseline = Baseline.read(path)
+    if write or baseline.before is None:
+        recorded = baseline.write(report, settings)
+        return replace(report, findings=[]), [f"{_counted(recorded, 'finding')} recorded in {path}"]
+    silenced = baseline.silence(report, settings)
+    said = [f"{_counted(silenced.count, 'old finding')} silenced by {path}"]
+    if silenced.stale:
+        named = ", ".join(f"{entry.code} in {entry.filename}" for entry in silenced.stale[:EXAMPLES])
+        more = f" and {len(silenced.stale) - EXAMPLES} more" if len(silenced.stale) > EXAMPLES else ""
+        said.append(f"no longer found: {named}{more}; --write-baseline takes this out of {path}")
+    return silenced.report, said
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _entries(report: Report, home: Path) -> Iterator[Entry]:

@@ -45,15 +45,11 @@ def main(args: list[str] | None = None) -> int:
     except click.Abort:
         status = INTERRUPTED
     except Exception as error:
-        from klint.linter import internal_error
+        from klint.workers import internal_error
 
         _complain([internal_error(error, "klint")])
         status = FAILED
     return status if isinstance(status, int) else NOTHING
-
-
-_EXAMPLES = 3
-"""How many stale entries of a baseline are named."""
 
 
 @click.group()
@@ -86,6 +82,13 @@ def cli() -> None:
     help="List only what is new since this file was written; it is written if it is not there.",
 )
 @click.option("--write-baseline", is_flag=True, help="Write the file of --baseline anew.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many processes may work at once (default: one a core).",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Findings and errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Say how many files were read.")
 def check(
@@ -101,6 +104,7 @@ def check(
     add_noqa: bool,
     baseline: str | None,
     write_baseline: bool,
+    jobs: int | None,
     quiet: bool,
     verbose: bool,
 ) -> int:
@@ -133,10 +137,15 @@ def check(
         if diff:
             _write("".join(file.diff() for file in fixes.files), output_file)
     else:
-        report = lint_paths(paths or ["."], configuration, iter if quiet else track)
+        report = lint_paths(paths or ["."], configuration, iter if quiet else track, jobs)
     if not diff:
         if baseline is not None:
-            report, said = _without_old(report, Path(baseline), write_baseline, configuration)
+            from klint.baseline import BaselineError, apply_baseline
+
+            try:
+                report, said = apply_baseline(Path(baseline), report, configuration, write_baseline)
+            except BaselineError as error:
+                raise Failure(f"--baseline: {error}") from error
             remarks += said
         text = (
             _statistics(report, output_format, unsafe_fixes)
@@ -213,11 +222,16 @@ def rule(code: str | None, every: bool, output_format: str) -> int:
 )
 def explain(place: str, output_format: str) -> int:
     """Say of every loss site of a file, or of one line, what it computes: the formula, what each slot holds and why."""
+    from klint.config import ConfigError
     from klint.explain import explain_paths, split_place, unanswered
     from klint.explain.text import render
+    from klint.pyproject import Configuration
 
     path, row, cell = split_place(place)
-    explanations = explain_paths([path], row, cell)
+    try:
+        explanations = explain_paths([path], row, cell, Configuration())
+    except ConfigError as error:
+        raise Failure(str(error)) from error
     if output_format == "json":
         _write(json.dumps([explanation.to_json() for explanation in explanations], indent=2) + "\n")
     else:
@@ -258,6 +272,7 @@ def explain(place: str, output_format: str) -> int:
 )
 @OUTPUT_FILE
 @click.option("--strict", is_flag=True, help="Exit with 1 for inconclusive findings as well.")
+@click.option("--all-sites", is_flag=True, help="Replay every loss site that can be decided, also those without a finding.")
 def verify(
     paths: tuple[str, ...],
     configuration: Configuration,
@@ -270,6 +285,7 @@ def verify(
     output_format: str,
     output_file: str | None,
     strict: bool,
+    all_sites: bool,
 ) -> int:
     """Lint, then replay every finding in torch and say whether the predicted gap is there. Your code is not run."""
     from klint.verify import VerifyError, VerifyOptions, verify_paths
@@ -283,7 +299,7 @@ def verify(
             require_extra()
         options = VerifyOptions(device, seed, timeout, counts, batch, dtype)
         with shown_progress() as progress:
-            report = verify_paths(paths or ["."], options, configuration, progress)
+            report = verify_paths(paths or ["."], options, configuration, progress, all_sites)
     except VerifyError as error:
         raise Failure(str(error)) from error
     if output_format == "json":
@@ -295,7 +311,7 @@ def verify(
     _complain(report.errors)
     if report.errors:
         return FAILED
-    return FOUND if report.confirmed or (strict and report.inconclusive) else NOTHING
+    return FOUND if report.confirmed or report.holes or (strict and report.inconclusive) else NOTHING
 
 
 @cli.command()
@@ -327,26 +343,6 @@ def _add_noqa(paths: tuple[str, ...], configuration: Configuration, quiet: bool)
     if not quiet:
         _complain([f"{_plural(report.silenced, 'finding')} silenced in {_plural(len(report.files), 'file')}"])
     return FAILED if report.errors else NOTHING
-
-
-def _without_old(report: Report, path: Path, write: bool, configuration: Configuration) -> tuple[Report, list[str]]:
-    """A report without what the baseline knows, and what is to be said of it; a baseline that is not there is written."""
-    from klint.baseline import Baseline, BaselineError
-
-    try:
-        baseline = Baseline.read(path)
-        recorded = baseline.write(report, configuration) if write or baseline.before is None else None
-        silenced = Baseline.read(path).silence(report, configuration)
-    except BaselineError as error:
-        raise Failure(f"--baseline: {error}") from error
-    if recorded is not None:
-        return silenced.report, [f"{_plural(recorded, 'finding')} recorded in {path}"]
-    said = [f"{_plural(silenced.count, 'old finding')} silenced by {path}"]
-    if silenced.stale:
-        examples = ", ".join(f"{entry.code} in {entry.filename}" for entry in silenced.stale[:_EXAMPLES])
-        more = f" and {len(silenced.stale) - _EXAMPLES} more" if len(silenced.stale) > _EXAMPLES else ""
-        said.append(f"no longer found: {examples}{more}; --write-baseline takes this out of {path}")
-    return silenced.report, said
 
 
 def _rendered(report: Report, output_format: str, output_file: str | None) -> str:

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from traceback import extract_tb
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from klint.config import ConfigError, Settings
+from klint.config import Settings
 from klint.finding import Confidence, Finding
-from klint.graph.project import Project, imports_any
+from klint.graph.project import Project
 from klint.rules import RULES
-from klint.rules.base import Diagnosis, Rule
-from klint.rules.engine import Analysis, diagnose
+from klint.rules.base import Diagnosis
 from klint.rules.kl905_unused_noqa import UnusedCode
-from klint.source.discover import STDIN, Discovery, SourceFile, discover
+from klint.source.discover import STDIN, Discovery, discover
 from klint.source.files import parse_file
-from klint.source.python import SourceError, SourceUnit
+from klint.source.python import SourceError, SourceUnit, read_source
 from klint.source.suppress import Suppressions, names_klint
-from klint.torch_model.losses import LOSSES
+from klint.workers import Answer, Part, Projects, Task, default_jobs, judge_all
 
 if TYPE_CHECKING:
     from klint.pyproject import Configuration
 
-_LOSS = re.compile("|".join(name for loss in LOSSES.values() for name in (loss.name, loss.module.removeprefix("nn."))))
-
-Track = Callable[[Sequence[SourceFile]], Iterable[SourceFile]]
+Track = Callable[[Sequence[Task]], Iterable[Task]]
 
 
 @dataclass
@@ -63,37 +58,53 @@ def lint_source(
     settings = settings or Settings()
     report = Report()
     linter = Linter(settings, report, unsaved=unsaved or {})
-    linter.lint(text, filename, stdin)
+    task = linter.task(filename, text, stdin)
+    linter.hear(task, linter.projects.judge(task))
     linter.finish()
     return report
 
 
 def lint_paths(
-    paths: Iterable[str | Path], settings: Settings | Configuration | None = None, track: Track = iter
+    paths: Iterable[str | Path],
+    settings: Settings | Configuration | None = None,
+    track: Track = iter,
+    jobs: int | None = None,
 ) -> Report:
-    """Lint files and directories; ``-`` is standard input. ``track`` passes the files on, and may show how far it is."""
-    return diagnose_paths(paths, settings, track)[1]
+    """Lint files and directories; ``-`` is standard input.
+
+    ``track`` passes the files on, and may show how far it is. ``jobs`` is how many processes may work at once (None: as many
+    as there are cores); the report does not depend on it.
+    """
+    return _lint(paths, settings, track, default_jobs() if jobs is None else jobs)[1]
 
 
 def diagnose_paths(
     paths: Iterable[str | Path], settings: Settings | Configuration | None = None, track: Track = iter
 ) -> tuple[list[Diagnosis], Report]:
     """Like ``lint_paths``, with the claims that ``klint verify`` replays: one for each finding, in the same order."""
+    return _lint(paths, settings, track, 1)
+
+
+def _lint(
+    paths: Iterable[str | Path], settings: Settings | Configuration | None, track: Track, jobs: int
+) -> tuple[list[Diagnosis], Report]:
     settings = settings or Settings()
     paths = list(paths)
     discovery = find_files(paths, settings)
     report = Report(errors=discovery.errors)
     linter = Linter(settings, report, Project.of_paths(paths).roots)
-    texts: dict[str, str] = {}
-    for file in track(discovery.files):
-        text = file.read()
+    tasks: list[Task] = []
+    for file in discovery.files:
+        text = file.read() if file.path is None else None
         if isinstance(text, SourceError):
             report.errors.append(text)
         else:
-            texts[file.filename] = text
-            linter.lint(text, file.filename, stdin=file.path is None)
-    for filename, text in texts.items():
-        linter.lint_callers(text, filename)
+            tasks.append(linter.task(file.filename, text, stdin=file.path is None))
+    for task, answer in zip(track(tasks), judge_all(tasks, linter.projects, jobs), strict=True):
+        linter.hear(task, answer)
+    callers = [*filter(None, map(linter.caller, tasks))]
+    for task, answer in zip(callers, judge_all(callers, linter.projects, jobs), strict=True):
+        linter.hear(task, answer)
     return linter.finish(), report
 
 
@@ -101,11 +112,6 @@ def find_files(paths: Iterable[str | Path], settings: Settings | Configuration) 
     """The files at ``paths`` that the settings do not exclude."""
     here = settings.at(Path.cwd())
     return discover(paths, lambda directory: settings.at(directory).excluded, here.force_exclude, here.stdin_filename)
-
-
-def names_loss(text: str) -> bool:
-    """Whether a file can hold a loss site at all. Most do not, and this settles it without a look at their code."""
-    return _LOSS.search(text) is not None
 
 
 def arrange(diagnoses: Iterable[Diagnosis]) -> list[Diagnosis]:
@@ -121,95 +127,78 @@ def arrange(diagnoses: Iterable[Diagnosis]) -> list[Diagnosis]:
     return sorted(kept.values(), key=lambda diagnosis: diagnosis.finding.sort_key)
 
 
-def internal_error(error: BaseException, filename: str) -> SourceError:
-    """The line for an error that is klint's own fault."""
-    last = extract_tb(error.__traceback__)[-1:]
-    place = "".join(f" at {Path(frame.filename).name}:{frame.lineno}" for frame in last)
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return SourceError(
-        filename, 0, 0, f"internal error{place}: {reason}; please report this line and the file as a bug in klint"
-    )
-
-
 @dataclass(eq=False)
 class Linter:
-    """Lints the files of one run into one report. Imports are looked for in ``roots`` too."""
+    """Hears the answers to the tasks of one run, and makes one report of them. Imports are looked for in ``roots`` too."""
 
     settings: Settings | Configuration
     report: Report
     roots: tuple[str, ...] = ()
+    unsaved: Mapping[str, str] = field(default_factory=dict)
     diagnoses: list[Diagnosis] = field(default_factory=list)
     wrappers: set[str] = field(default_factory=set)
-    suppressions: dict[tuple[str, int], Suppressions] = field(default_factory=dict)
+    suppressions: dict[Part, Suppressions] = field(default_factory=dict)
     filenames: set[str] = field(default_factory=set)
     commented: list[SourceUnit] = field(default_factory=list)
     codes: set[str] = field(default_factory=set)
-    projects: dict[tuple[str, ...], Project] = field(default_factory=dict)
-    unsaved: Mapping[str, str] = field(default_factory=dict)
+    followed: set[str] = field(default_factory=set)
+    parsed: dict[Part, SourceUnit] = field(default_factory=dict)
 
-    def lint(self, text: str, filename: str, stdin: bool = False) -> None:
-        """Judge one file."""
-        self.codes.update(rule.code for rule in self.settings.of(filename).rules)
-        self.report.files += 1
-        self.filenames.add(filename)
-        for unit in parse_file(text, filename, stdin):
-            self.report.errors += unit.errors
-            if names_klint(unit.text):
-                self.commented.append(unit)
-            if names_loss(unit.text):
-                analysis = self._judge(unit)
-                self.report.sites += analysis.sites
-                self.report.understood += analysis.understood
-                self.wrappers |= analysis.wrappers
+    def __post_init__(self) -> None:
+        self.projects = Projects(self.unsaved)
 
-    def lint_callers(self, text: str, filename: str) -> None:
-        """Judge the sites of other files once more as this one calls them, if it names any of the functions they are in."""
-        if not self.wrappers or not self.settings.of(filename).project:
-            return
-        named = frozenset(name for name in self.wrappers if name in text)
-        for unit in parse_file(text, filename) if named else ():
-            called = imports_any(unit.tree, named)
-            if called:
-                self._judge(unit, called)
+    def task(self, filename: str, text: str | None, stdin: bool = False) -> Task:
+        """What is to be judged in a file."""
+        settings = self.settings.of(filename)
+        codes = frozenset(rule.code for rule in settings.rules)
+        self.codes |= codes
+        return Task(filename, codes, text, self._roots(settings), stdin)
 
-    def _judge(self, unit: SourceUnit, wanted: frozenset[str] = frozenset()) -> Analysis:
-        """The analysis of one file, of which what may be heard is kept."""
-        try:
-            analysis = diagnose(unit, self._rules(unit, wanted), self._project(unit), wanted)
-            audible = list(self._audible(analysis))
-        except ConfigError:
-            raise
-        except Exception as error:  # one file must not cost the findings of the others
-            self.report.errors.append(internal_error(error, unit.filename))
-            return Analysis()
-        self.diagnoses += audible
-        return analysis
-
-    def _rules(self, unit: SourceUnit, wanted: frozenset[str]) -> Sequence[Rule[Any]]:
-        """The rules to ask: those of the file, or of any where it may be about the sites of other files."""
-        if not wanted:
-            return self.settings.of(unit.filename).rules
-        return [rule for rule in RULES if rule.code in self.codes]
-
-    def _project(self, unit: SourceUnit) -> Project | None:
-        """Where the imports of a file may lead: files with the same roots share what is parsed."""
-        settings = self.settings.of(unit.filename)
-        if not settings.project:
+    def caller(self, task: Task) -> Task | None:
+        """What is to be judged once more: a file that names functions of others whose sites depend on their callers."""
+        if task.roots is None or task.filename not in self.filenames or not self.wrappers:
             return None
-        roots = (*self.roots, *settings.src)
-        return self.projects.setdefault(roots, Project(roots, self.unsaved))
+        # it may be about the sites of other files: any rule that is on for one of them is asked
+        return replace(task, codes=frozenset(self.codes), wanted=frozenset(self.wrappers))
 
-    def _audible(self, analysis: Analysis) -> Iterator[Diagnosis]:
-        """The diagnoses that neither the settings nor a comment silences, with the row where such a comment would stand."""
-        for diagnosis in analysis.diagnoses:
-            finding = diagnosis.finding
-            unit = analysis.units[finding.location.filename]
-            row = unit.inward(finding.location).row
-            suppressions = self._suppressions(unit)
-            if not suppressions.silences(finding.code, row) and self.settings.of(unit.filename).admits(finding):
-                self.report.sources.update(unit.sources)
-                noqa_row = unit.file_row(suppressions.comment_row(row))
-                yield replace(diagnosis, finding=replace(finding, noqa_row=noqa_row))
+    def _roots(self, settings: Settings) -> tuple[str, ...] | None:
+        return (*self.roots, *settings.src) if settings.project else None
+
+    def hear(self, task: Task, answer: Answer) -> None:
+        """Take the answer to a task into the report."""
+        self.report.errors += answer.errors
+        self.report.sites += answer.sites
+        self.report.understood += answer.understood
+        self.followed |= answer.followed
+        if not task.wanted and answer.is_read:
+            self.report.files += 1
+            self.filenames.add(task.filename)
+            self.wrappers |= answer.wrappers
+            if answer.is_commented:
+                units = answer.units.values() or self._units(task.filename, task)
+                self.commented += [unit for unit in units if unit.filename == task.filename and names_klint(unit.text)]
+        for diagnosis, part in answer.diagnoses:
+            self._hear(diagnosis, answer.units.get(part) or self._parse(part, task))
+
+    def _hear(self, diagnosis: Diagnosis, unit: SourceUnit) -> None:
+        """Take up a diagnosis that neither the settings nor a comment silences, with the row where such a comment would stand."""
+        finding = diagnosis.finding
+        row = unit.inward(finding.location).row
+        suppressions = self._suppressions(unit)
+        if not suppressions.silences(finding.code, row) and self.settings.of(unit.filename).admits(finding):
+            self.report.sources.update(unit.sources)
+            noqa_row = unit.file_row(suppressions.comment_row(row))
+            self.diagnoses.append(replace(diagnosis, finding=replace(finding, noqa_row=noqa_row)))
+
+    def _parse(self, part: Part, task: Task) -> SourceUnit:
+        """A module that another process has judged: it is parsed here only if there is a finding in it."""
+        if part not in self.parsed:
+            self.parsed |= {(unit.filename, unit.part): unit for unit in self._units(part[0], task)}
+        return self.parsed[part]
+
+    def _units(self, filename: str, task: Task) -> list[SourceUnit]:
+        text = task.read() if filename == task.filename else read_source(Path(filename), filename)
+        return [] if isinstance(text, SourceError) else parse_file(text, filename, task.stdin)
 
     def _suppressions(self, unit: SourceUnit) -> Suppressions:
         key = unit.filename, unit.part
@@ -225,16 +214,15 @@ class Linter:
             for place in self._suppressions(unit).unused() if rules else ():
                 meant = {rule.code for rule in RULES if rule.code.startswith(place.code)}
                 if place.code.startswith("KL") and meant <= on:  # a rule that is off says nothing about its comments
-                    drafts = [(rule, draft) for rule in rules for draft in rule.check(UnusedCode(unit, place))]
-                    found = {draft.anchor.unit.filename: draft.anchor.unit for _, draft in drafts}
-                    analysis = Analysis([rule.diagnosis(draft) for rule, draft in drafts], units=found)
-                    self.diagnoses += self._audible(analysis)
+                    for rule in rules:
+                        for draft in rule.check(UnusedCode(unit, place)):
+                            self._hear(rule.diagnosis(draft), unit)
 
     def finish(self) -> list[Diagnosis]:
         """Put the report in order; the diagnoses, one for each of its findings. Files that were not asked for are left out."""
         self._judge_comments()
         self.report.filenames = frozenset(self.filenames)
-        self.report.followed = frozenset().union(*(project.followed for project in self.projects.values()))
+        self.report.followed = frozenset(self.followed)
         diagnoses = arrange(d for d in self.diagnoses if d.finding.location.filename in self.filenames)
         self.report.findings = [diagnosis.finding for diagnosis in diagnoses]
         self.report.errors.sort(key=lambda error: error.sort_key)

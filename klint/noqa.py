@@ -101,8 +101,9 @@ def _silenced(text: str, filename: str, findings: Sequence[Finding]) -> tuple[st
 def _comments(text: str, filename: str, findings: Sequence[Finding]) -> list[tuple[_Place, tuple[Edit, ...]]]:
     """The places where comments silence findings, and the edits that write them."""
     units = parse_file(text, filename)
-    places = _places(units, findings)
-    edits = {place: _edits(text, filename, units, place) for place in places}
+    before = [Suppressions(unit.lines) for unit in units]
+    places = _places(units, before, findings)
+    edits = {place: _edits(text, filename, units[place.part], before[place.part], place) for place in places}
     trial = parse_file(apply_edits(text, (edit for each in edits.values() for edit in each)), filename)
     comments = [Suppressions(unit.lines) for unit in trial]
     return [
@@ -112,8 +113,7 @@ def _comments(text: str, filename: str, findings: Sequence[Finding]) -> list[tup
     ]
 
 
-def _places(units: Sequence[SourceUnit], findings: Iterable[Finding]) -> list[_Place]:
-    comments = [Suppressions(unit.lines) for unit in units]
+def _places(units: Sequence[SourceUnit], comments: Sequence[Suppressions], findings: Iterable[Finding]) -> list[_Place]:
     rows: dict[tuple[int, int], list[Finding]] = defaultdict(list)
     for finding in findings:
         for part, unit in enumerate(units):
@@ -126,11 +126,10 @@ def _places(units: Sequence[SourceUnit], findings: Iterable[Finding]) -> list[_P
     return [_Place(part, row, tuple(each)) for (part, row), each in rows.items()]
 
 
-def _edits(text: str, filename: str, units: Sequence[SourceUnit], place: _Place) -> tuple[Edit, ...]:
+def _edits(text: str, filename: str, unit: SourceUnit, comments: Suppressions, place: _Place) -> tuple[Edit, ...]:
     """The comment of a place as edits of the file's text."""
-    unit = units[place.part]
     codes = {finding.code for finding in place.findings}
-    start, end, content = Suppressions(unit.lines).comment_for(codes, place.row)
+    start, end, content = comments.comment_for(codes, place.row)
     offset = unit.offset(place.row, 1)
     edit = Edit(unit.between(offset + start, offset + end), content)
     carrier = replace(place.findings[0], fix=safe("Add a noqa comment", (edit,)))

@@ -258,3 +258,13 @@ def test_one_that_cannot_be_written_is_one_line(klint):
 def test_to_write_one_it_must_be_named(klint):
     outcome = klint("check", "--write-baseline")
     assert (outcome.status, outcome.err) == (2, "klint: --write-baseline: say with --baseline which file to write\n")
+
+
+def test_with_fix_old_findings_are_mended_too(check):
+    write("a.py", SWAPPED.replace("F.softmax(x, dim=1)", "F.softmax(x, dim=1).log()"))
+    write("b.py", SWAPPED)
+    check()
+    outcome = check("--fix")
+    assert (outcome.status, outcome.out) == (0, "")
+    assert outcome.err.splitlines()[:2] == ["Fixed 1 error", "1 old finding silenced by old.json"]
+    assert "F.log_softmax(x, dim=1)" in Path("a.py").read_text("utf-8")

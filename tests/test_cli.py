@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import klint as klint_module
-from klint.linter import diagnose
-from klint.verify import Result, Verdict, VerifyError, VerifyReport
+from klint.rules.engine import diagnose
+from klint.verify import Result, SiteResult, SiteVerdict, Verdict, VerifyError, VerifyReport
 
 SWAPPED = """\
 import torch.nn.functional as F
@@ -77,7 +77,7 @@ class TestCheck:
                 raise KeyError("oh\nno")
             return diagnose(unit, *options)
 
-        monkeypatch.setattr("klint.linter.diagnose", fails_for_a)
+        monkeypatch.setattr("klint.workers.diagnose", fails_for_a)
         write(a=CLEAN, b=SWAPPED)
         outcome = klint("check", "--output-format", "concise", "-q")
         assert outcome.status == 2
@@ -381,11 +381,26 @@ class TestVerify:
         assert outcome.status == status
         assert verdict in outcome.out
 
+    @pytest.mark.parametrize(
+        ("verdict", "codes", "status"),
+        [
+            pytest.param("agrees", (), 0, id="right"),
+            pytest.param("deviates", ("KL101",), 0, id="wrong, and a finding says so"),
+            pytest.param("deviates", (), 1, id="wrong without a finding"),
+            pytest.param("undecided", (), 0, id="undecided"),
+        ],
+    )
+    def test_exit_status_of_all_sites(self, klint, monkeypatch, verdict, codes, status):
+        place = klint_module.lint_source(SWAPPED).findings[0].location
+        site = SiteResult(place, "kl_div", SiteVerdict(verdict), "for a reason", codes)
+        monkeypatch.setattr("klint.verify.verify_paths", lambda *_: VerifyReport(sites=(site,)))
+        assert klint("verify", "--all-sites").status == status
+
     def test_options_and_selection_are_passed_on(self, klint, monkeypatch):
         passed = []
         monkeypatch.setattr("klint.verify.verify_paths", lambda *args: passed.extend(args) or VerifyReport())
         klint("verify", "a.py", "--seed", "7", "--timeout", "2.5", "--select", "KL2")
-        paths, options, settings, _ = passed
+        paths, options, settings, *_ = passed
         assert (*paths, options.seed, options.timeout, settings.here.select) == ("a.py", 7, 2.5, ("KL2",))
 
     def test_what_cannot_be_done_is_one_line(self, klint, monkeypatch):

@@ -189,6 +189,7 @@ class TestKeys:
         configure('src = ["python"]')
         assert found(klint) == [("scripts/a.py", "KL101")]
         assert found(klint, "--no-project") == []
+        assert "softmax(x" in klint("explain", "scripts/a.py:6").out
 
     def test_cache_dir_is_taken(self, klint):
         configure('cache-dir = ".cache/klint"')
@@ -398,6 +399,14 @@ class TestErrors:
         assert (outcome.status, outcome.out) == (2, "")
         assert re.fullmatch(f"klint: {error}\n", outcome.err)
 
+    @pytest.mark.parametrize("command", ["verify", "explain"])
+    def test_are_those_of_other_commands_too(self, klint, command):
+        configure("selct = []")
+        write("a.py")
+        outcome = klint(command, "a.py")
+        assert (outcome.status, outcome.out) == (2, "")
+        assert outcome.err.startswith("klint: pyproject.toml: tool.klint.selct: ")
+
     def test_of_a_file_in_isolation(self, klint):
         outcome = klint("check", "--isolated", "--config", "a.toml")
         assert (outcome.status, outcome.err) == (2, "klint: --config: a.toml is a file, and --isolated reads none\n")
@@ -445,6 +454,8 @@ class TestDocs:
 def test_no_toml_is_read_where_no_file_is_about_klint(tmp_path):
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
     (tmp_path / "a.py").write_text("x = 1\n")
-    code = "import sys; from klint.cli import main; main(['check', '-q']); print('tomllib' in sys.modules)"
+    code = (
+        "import sys; from klint.cli import main; main(['check', '-q']); print({'tomllib', 'tomli'} & set(sys.modules))"
+    )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert result.stdout == "False\n"
+    assert result.stdout == "set()\n"

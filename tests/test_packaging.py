@@ -22,6 +22,12 @@ def test_entry_points_lead_somewhere(group, name):
     assert callable(entry_point.load())
 
 
+def test_python_lsp_server_finds_the_plugin():
+    pytest.importorskip("pylsp", reason="python-lsp-server is not installed")
+    (entry_point,) = entry_points(group="pylsp", name="klint")
+    assert callable(entry_point.load().pylsp_lint)
+
+
 def test_no_dependency_is_capped():
     versions = [requirement.partition(";")[0] for requirement in requires("klint")]
     assert [version for version in versions if re.search(r"[<~]|==\s*\d", version)] == []

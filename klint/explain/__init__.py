@@ -9,17 +9,24 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from klint.config import Settings
 from klint.explain.compare import side_by_side
 from klint.explain.model import Explanation
 from klint.explain.names import Names
 from klint.explain.sites import explain_sites
 from klint.graph.project import Project
-from klint.linter import internal_error, names_loss
+from klint.linter import find_files
 from klint.rules.engine import sites
-from klint.source.discover import STDIN, discover
+from klint.source.discover import STDIN
 from klint.source.files import parse_file
 from klint.source.python import SourceError
+from klint.torch_model.losses import names_loss
+from klint.workers import internal_error
+
+if TYPE_CHECKING:
+    from klint.pyproject import Configuration
 
 __all__ = ["Explanation", "explain_paths", "explain_source", "split_place", "unanswered"]
 
@@ -40,17 +47,23 @@ def split_place(text: str) -> tuple[str, int | None, int | None]:
 
 
 def explain_paths(
-    paths: Iterable[str | Path], row: int | None = None, cell: int | None = None
+    paths: Iterable[str | Path],
+    row: int | None = None,
+    cell: int | None = None,
+    settings: Settings | Configuration | None = None,
 ) -> list[Explanation]:
     """One explanation for each file; ``row``, in a notebook with ``cell``, narrows them to the loss sites on that line."""
-    paths = list(paths)
-    discovery, project = discover(paths), Project.of_paths(paths)
+    settings, paths = settings or Settings(), list(paths)
+    discovery, roots = find_files(paths, settings), Project.of_paths(paths).roots
+    projects: dict[tuple[str, ...], Project] = {}
     explanations = [Explanation(error.filename, errors=[error]) for error in discovery.errors]
     for file in discovery.files:
         text = file.read()
         if isinstance(text, SourceError):
             explanations.append(Explanation(file.filename, errors=[text]))
         else:
+            searched = (*roots, *settings.of(file.filename).src)
+            project = projects.setdefault(searched, Project(searched))
             explanations.append(explain_source(text, file.filename, row, project, cell, stdin=file.path is None))
     return explanations
 

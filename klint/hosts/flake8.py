@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from klint import __version__
 from klint.finding import Finding
 from klint.graph.project import Project
-from klint.linter import arrange, internal_error, names_loss
+from klint.linter import arrange
 from klint.output.concise import one_line
 from klint.rules import RULES
 from klint.rules.base import Diagnosis
@@ -20,6 +20,8 @@ from klint.source.discover import STDIN
 from klint.source.files import assume_imports
 from klint.source.python import SourceUnit
 from klint.source.suppress import Suppressions, names_klint
+from klint.torch_model.losses import names_loss
+from klint.workers import internal_error
 
 
 class Plugin:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -40,7 +40,7 @@ _LOCK = RLock()
 
 
 def unified(text: str) -> str:
-    """A text as klint reads it: each line ends with ``\\n``."""
+    """A text as klint reads it: each line ends with a line feed."""
     return _ENDING.sub("\n", text)
 
 
@@ -95,6 +95,7 @@ class Document:
     fragment: bool = False
     encoding: str = "utf-16"
     _report: Report | None = None
+    _offers: dict[Finding, list[Json]] = field(default_factory=dict)
 
     @property
     def report(self) -> Report:
@@ -123,7 +124,9 @@ class Document:
         for finding in self.report.findings:
             place = finding.location
             if (place.row, place.column) <= end and start <= (place.end_row, place.end_column):
-                actions += self._actions(finding)
+                if finding not in self._offers:  # an editor asks again wherever the cursor goes
+                    self._offers[finding] = list(self._actions(finding))
+                actions += self._offers[finding]
         return actions
 
     def hover(self, position: Json) -> Json | None:

@@ -17,8 +17,8 @@ from pygls.uris import to_fs_path
 from klint import __version__
 from klint.config import ConfigError
 from klint.hosts.lsp import QUICK_FIX, Document, Json, unified
-from klint.linter import internal_error
 from klint.output.concise import one_line
+from klint.workers import internal_error
 
 STACK = 64 * 2**20
 """Bytes of stack for the thread that analyses: on some systems a thread has too few for deeply nested code."""
@@ -76,7 +76,7 @@ class Server(LanguageServer):
             uri = next(iter(self._waiting))
             del self._waiting[uri]
             document = self.document(uri)
-            diagnostics = document and await self.ask(document, document.diagnostics)
+            diagnostics = None if document is None else await self.ask(document, document.diagnostics)
             if document is None or self._documents.get(uri) is not document:
                 continue  # closed or changed in the meantime
             if diagnostics is not None:
@@ -169,7 +169,7 @@ async def _hover(server: Server, params: types.HoverParams) -> types.Hover | Non
 async def _code_actions(server: Server, params: types.CodeActionParams) -> list[types.CodeAction]:
     only = params.context.only
     document = server.document(params.text_document.uri)
-    if document is None or (only is not None and QUICK_FIX not in only):
+    if document is None or (only is not None and not {"", QUICK_FIX} & set(only)):
         return []
     wanted: Json = _CONVERTER.unstructure(params.range)
     answer = await server.ask(document, lambda: document.actions(wanted))

@@ -34,15 +34,18 @@ def holds_in_a_reading(site: LossSite, code: str, question: Callable[[LossSite],
     calls = (site.call,) if site.call.runs else site.readings.calls or (site.call,)
     if any(map(holds, calls)):
         return True
-    return not site.call.callers and any(_holds_of_callers(site, calls, holds) for calls in site.readings.beside)
+    if site.call.runs or site.call.callers:
+        return False
+    return any(_holds_of_callers(site, calls, holds) for calls in site.readings.beside)
 
 
 def _holds_of_callers(site: LossSite, calls: tuple[Operation, ...], holds: Callable[[Operation], bool]) -> bool:
     """Whether it holds of a call on another branch of the same function for those who call the function, and not by itself."""
-    others = [call for call in calls if not call.callers and exclude(call, site.call)]
+    called = [call for call in calls if call.callers]
+    others = [call for call in calls if not call.callers and exclude(call, site.call)] if called else []
     if not others or any(map(holds, others)):
         return False
-    return any(holds(call) for call in calls if call.callers)
+    return any(map(holds, called))
 
 
 def multiplied_by_classes(site: LossSite, value: Operation | None = None) -> bool:

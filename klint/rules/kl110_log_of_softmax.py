@@ -18,7 +18,6 @@ from klint.torch_model.operations import OPERATIONS
 from klint.torch_model.sites import LossSite, Slot
 from klint.torch_model.table import Transfer
 
-
 _NEARLY_SAME = (Transfer.ADD, Transfer.CLAMP)
 """What may be done to a softmax so that its log is finite: a small number is added, or it is clamped."""
 
@@ -80,7 +79,9 @@ class LogOfSoftmax(Rule[LossSite]):
         """A slot holds log-probabilities that a log made of what a softmax made."""
         if site.loss not in ("kl_div", "nll_loss"):
             return
-        found = [(slot, *pair) for slot in (site.input, site.target) if (pair := _log_of_softmax(site, slot)) is not None]
+        found = [
+            (slot, *pair) for slot in (site.input, site.target) if (pair := _log_of_softmax(site, slot)) is not None
+        ]
         if not found:
             return
         slot, log, softmax = found[0]
@@ -138,15 +139,16 @@ def _path(inference: Inference, node: Node, end: Node) -> list[tuple[Operation, 
     queue = [inference.resolve(node)]
     above: dict[int, tuple[Operation, str]] = {}
     for one in queue:
-        if one is end or len(queue) > _SEARCHED:
+        if one is end or not isinstance(one, Operation) or len(queue) > _SEARCHED:
             break
-        for slot, part in one.arguments.items() if isinstance(one, Operation) else ():
-            part = inference.resolve(part)
+        for slot, argument in one.arguments.items():
+            part = inference.resolve(argument)
             if id(part) not in above and isinstance(part, Operation):
                 above[id(part)] = (one, slot)
                 queue.append(part)
     path: list[tuple[Operation, str]] = []
     while id(end) in above and end is not queue[0]:
-        path.append(above[id(end)])
-        end = path[-1][0]
+        operation, slot = above[id(end)]
+        path.append((operation, slot))
+        end = operation
     return path

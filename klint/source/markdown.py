@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from klint.finding import Edit, Finding
 from klint.source.lines import Line
 from klint.source.pieces import Piece, Reading, assemble, read
-from klint.source.python import SourceUnit
+from klint.source.python import SourceUnit, unified
 
 _PYTHON = frozenset("python python3 py py3 pycon python-repl ipython ipython3 python-console pyodide".split())
 _WORD = re.compile(r"[\w+-]+")
@@ -36,6 +36,7 @@ class _Block:
 
 def parse_prose(text: str, filename: str) -> list[SourceUnit]:
     """The modules in a text, of which the name says how blocks of code are set apart in it."""
+    text = unified(text)
     rows = text.split("\n")
     sources = {filename: [f"{row}\n" for row in rows]}
     modules: list[list[Reading]] = [[]]

@@ -18,7 +18,7 @@ from typing import Any
 from klint.finding import Edit, Finding, Location
 from klint.source.lines import Line
 from klint.source.pieces import Piece, assemble, read
-from klint.source.python import SourceError, SourceUnit
+from klint.source.python import SourceError, SourceUnit, unified
 
 _SURROGATES = r"\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w"
 _CHARACTER = re.compile(rf"{_SURROGATES}|\\u\w{{4}}|\\.|[^\\]", re.DOTALL)
@@ -53,7 +53,7 @@ def parse_notebook(text: str, filename: str) -> SourceUnit:
 
 def parse_cell(text: str, filename: str) -> SourceUnit:
     """The module that one cell is, as editors pass it on by itself."""
-    lines = text.splitlines()
+    lines = unified(text).split("\n")
     reading = read(Piece(tuple(Line.whole(line, row) for row, line in enumerate(lines, 1)), shows=True))
     return assemble(filename, [] if reading is None else [reading], {filename: [f"{line}\n" for line in lines]})
 
@@ -90,7 +90,7 @@ def _code_cells(text: str) -> dict[int, list[str]]:
     if _language(notebook) != "python":
         return {}
     return {
-        number: _unified(_source(cell, number)).split("\n")
+        number: unified(_source(cell, number)).split("\n")
         for number, cell in enumerate(cells, start=1)
         if _get(cell, "cell_type") == "code" and _get(cell, "metadata", "vscode", "languageId") in (None, "python")
     }
@@ -113,10 +113,6 @@ def _get(value: Any, *keys: str) -> Any:
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value
-
-
-def _unified(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 # The text of a notebook.

@@ -221,6 +221,11 @@ def decode_source(data: bytes, filename: str) -> str | SourceError:
         column = len(before[before.rfind(b"\n") + 1 :].decode(encoding, errors="replace")) + 1
         advice = "save it as UTF-8 or declare its encoding" if is_python(filename) else "save it as UTF-8"
         return SourceError(filename, row, column, f"is not valid {encoding.removesuffix('-sig')}: {advice}")
+    return unified(text)
+
+
+def unified(text: str) -> str:
+    """The text with newlines of one kind."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

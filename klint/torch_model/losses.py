@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 LEGACY = ("size_average", "reduce")
@@ -72,3 +73,10 @@ LOSSES: dict[str, LossSpec] = {
 
 LOSS_NAMES = frozenset(name for loss in LOSSES.values() for name in (loss.name, loss.module.rpartition(".")[2]))
 """Every name under which a loss is imported or called: a module that mentions none holds no loss site of its own."""
+
+_NAMED = re.compile("|".join(name for loss in LOSSES.values() for name in (loss.name, loss.module.removeprefix("nn."))))
+
+
+def names_loss(text: str) -> bool:
+    """Whether a file can hold a loss site at all. Most do not, and this settles it without a look at their code."""
+    return _NAMED.search(text) is not None

@@ -8,12 +8,14 @@ from __future__ import annotations
 from klint.verify.errors import VerifyError
 from klint.verify.options import VerifyOptions
 from klint.verify.protocol import Run
-from klint.verify.results import Result, Verdict, VerifyReport
+from klint.verify.results import Result, SiteResult, SiteVerdict, Verdict, VerifyReport
 from klint.verify.verifier import verify_diagnoses, verify_paths
 
 __all__ = [
     "Result",
     "Run",
+    "SiteResult",
+    "SiteVerdict",
     "Verdict",
     "VerifyError",
     "VerifyOptions",

@@ -15,7 +15,8 @@ def gradient(value: torch.Tensor | None, sources: Iterable[torch.Tensor]) -> Gra
     tensors = list(sources)
     if value is None or not value.requires_grad or not tensors:
         return None
-    return torch.autograd.grad(value, tensors, retain_graph=True, allow_unused=True)
+    found: Gradient = torch.autograd.grad(value, tensors, retain_graph=True, allow_unused=True)
+    return found
 
 
 def where_finite(gradients: Mapping[str, Gradient | None], reference: Gradient | None) -> dict[str, Gradient | None]:

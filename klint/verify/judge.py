@@ -46,6 +46,25 @@ def judge(effect: Effect, measurements: Sequence[Measurement]) -> Ruling:
     return ruling
 
 
+def departs(run: Run) -> str | None:
+    """How a value as written departs from its definition, in words; None where value and gradient are the expected ones.
+
+    Raises ``ValueError`` where the numbers do not say.
+    """
+    written, expected = _values(run)
+    if not math.isfinite(expected):
+        raise ValueError(f"the expected value is {expected:g} for these numbers")
+    if not agree(written, expected, run.dtype):
+        times = f", {_times(run.ratio)} it" if run.ratio is not None and math.isfinite(run.ratio) else ""
+        return f"it gives {written:.6g}, where {expected:.6g} is expected{times}"
+    if not _is_expected(run, run.gradient, run.grad_cosine):
+        return (
+            f"the value is the expected one, but the gradient's norm is {run.gradient or 0.0:.4g}, where "
+            f"{run.expected_gradient or 0.0:.4g} is expected{_angle(run.grad_cosine)}"
+        )
+    return None
+
+
 def combine(rulings: Sequence[Ruling]) -> Ruling:
     """One ruling from many: one refutation refutes; a confirmation stands if nothing speaks against it."""
     for verdict in (Verdict.REFUTED, Verdict.CONFIRMED):
@@ -71,7 +90,9 @@ def _judge_one(effect: Effect, measurement: Measurement) -> Ruling:
     if run.expected is not None and not math.isfinite(run.expected):
         return Ruling(Verdict.INCONCLUSIVE, f"the expected value is {run.expected} for these numbers")
     ruling = _underflow(measurement.runs) if effect is Effect.UNDERFLOW else _EFFECTS[effect](run)
-    is_gap = run.expected is not None and run.as_written is not None and not agree(run.as_written, run.expected, run.dtype)
+    is_gap = (
+        run.expected is not None and run.as_written is not None and not agree(run.as_written, run.expected, run.dtype)
+    )
     refuted_by_value = ruling.verdict is Verdict.REFUTED and is_gap
     return _with_reference(ruling, effect, run) if ruling.verdict is Verdict.CONFIRMED or refuted_by_value else ruling
 
@@ -109,12 +130,16 @@ def _with_reference(ruling: Ruling, effect: Effect, run: Run) -> Ruling:
 
 def _same_gradient(run: Run) -> bool:
     """Whether the gradient of the fixed code is the expected one, where both are there."""
-    own, expected = run.fixed_gradient, run.expected_gradient
+    return _is_expected(run, run.fixed_gradient, run.fixed_grad_cosine)
+
+
+def _is_expected(run: Run, own: float | None, cosine: float | None) -> bool:
+    expected = run.expected_gradient
     if own is None or expected is None or not math.isfinite(expected):
         return True
     near, scale = _GRADIENT.get(run.dtype, 1e-3), max(expected, _LEAST_GRADIENT)
     is_seen = expected > near * _LEAST_GRADIENT
-    is_along = run.fixed_grad_cosine is None or run.fixed_grad_cosine >= 1 - near
+    is_along = cosine is None or cosine >= 1 - near
     return abs(own - expected) <= near * scale and (is_along or not is_seen)
 
 
@@ -155,7 +180,8 @@ def _same(run: Run) -> Ruling:
     if not agree(written, expected, run.dtype):
         return Ruling(Verdict.REFUTED, f"as written it gives {written:.6g}, expected {expected:.6g}: another number")
     own, fixed = run.gradient, run.fixed_gradient
-    differs = own is not None and fixed is not None and not agree(own, fixed, run.dtype)
+    is_judged = own is not None and fixed is not None and run.expected_gradient is not None
+    differs = is_judged and not agree(own or 0.0, fixed or 0.0, run.dtype)
     if differs or (run.grad_cosine is not None and not _vanishes(run, own or 0.0) and run.grad_cosine < 1 - near):
         return Ruling(
             Verdict.REFUTED,

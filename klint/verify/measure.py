@@ -169,6 +169,8 @@ class _Site:
             name: gradient(value, replayed.sources.values())
             for name, value in (("as_written", as_written), ("expected", expected), ("fixed", fixed))
         }
+        if not all(step.grad_enabled for step in self.plan.steps):  # the code itself says where none is to flow
+            gradients["expected"] = None
         if self.plan.effect is not Effect.UNDERFLOW:
             gradients = where_finite(gradients, gradients["expected"])
         return Run(
@@ -237,7 +239,11 @@ class _Site:
             if self.plan.accompanied and fixed is not None:
                 return by_fixed
             raise
-        if self.plan.accompanied and fixed is not None and not agree(float(fixed), float(expected), str(fixed.dtype)[6:]):
+        if (
+            self.plan.accompanied
+            and fixed is not None
+            and not agree(float(fixed), float(expected), str(fixed.dtype)[6:])
+        ):
             return by_fixed
         return expected, "definition"
 

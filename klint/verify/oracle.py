@@ -155,8 +155,9 @@ def expected_value(loss: str, input: Operand, target: Operand, divisor: Divisor)
 
 
 def _where_positive(q: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """``values``, but 0 where ``q`` is 0: the limit of q log q."""
-    return torch.where(q == 0, torch.zeros((), dtype=q.dtype, device=q.device), values)
+    """``values``, but 0 where ``q`` is 0 and its logarithm, or that of what it weighs, infinite: the limit of q log q."""
+    is_limit = (q == 0) & ~values.isfinite()
+    return torch.where(is_limit, torch.zeros((), dtype=q.dtype, device=q.device), values)
 
 
 def _count(pointwise: torch.Tensor, input: Operand, divisor: Divisor) -> torch.Tensor:

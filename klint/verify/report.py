@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from klint import __version__
 from klint.output.concise import one_line
 from klint.verify.judge import as_fraction
 from klint.verify.protocol import Run
-from klint.verify.results import Result, Verdict, VerifyReport
+from klint.verify.results import Result, SiteResult, SiteVerdict, Verdict, VerifyReport
 
 _STYLES = {Verdict.CONFIRMED: "bold red", Verdict.REFUTED: "bold yellow", Verdict.INCONCLUSIVE: "bold blue"}
 _WIDTH = 120
@@ -42,7 +43,11 @@ def render_text(report: VerifyReport, colour: bool = False, width: int = _WIDTH)
     )
     for result in report.results:
         _print_result(console, result)
+    for site in report.holes:
+        _print_hole(console, site)
     console.print(_summary_line(report), soft_wrap=True)
+    if report.sites is not None:
+        console.print(one_line(_sites_line(report.sites)), soft_wrap=True, markup=False)
     if report.environment:
         console.print(_environment_line(report.environment), soft_wrap=True)
     if report.not_checked:
@@ -61,8 +66,10 @@ def to_json(report: VerifyReport) -> dict[str, Any]:
             "inconclusive": len(report.inconclusive),
             "errors": len(report.errors),
             "not_checked": list(report.not_checked),
+            **({} if report.sites is None else {"sites": _site_counts(report.sites)}),
         },
         "environment": {"klint": __version__, **report.environment},
+        **({} if report.sites is None else {"sites": [_site_to_json(site) for site in report.sites]}),
     }
 
 
@@ -74,6 +81,57 @@ def _result_to_json(result: Result) -> dict[str, Any]:
         "assumptions": list(result.assumptions),
         "runs": [_run_to_json(run) for run in result.runs],
     }
+
+
+def _site_to_json(site: SiteResult) -> dict[str, Any]:
+    place = site.location
+    return {
+        "filename": place.filename,
+        "cell": place.cell,
+        "location": {"row": place.row, "column": place.column},
+        "end_location": {"row": place.end_row, "column": place.end_column},
+        "loss": site.loss,
+        "verdict": site.verdict.value,
+        "reason": site.reason,
+        "codes": list(site.codes),
+        "assumptions": list(site.assumptions),
+        "runs": [_run_to_json(run) for run in site.runs],
+    }
+
+
+def _site_counts(sites: Sequence[SiteResult]) -> dict[str, Any]:
+    """How many sites there are of each verdict, and why so many are not decided."""
+    verdicts = Counter(site.verdict for site in sites)
+    reasons = Counter(site.reason for site in sites if site.verdict is SiteVerdict.UNDECIDED)
+    return {
+        **{verdict.value: verdicts[verdict] for verdict in SiteVerdict},
+        "holes": sum(site.is_hole for site in sites),
+        "reasons": dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+    }
+
+
+def _sites_line(sites: Sequence[SiteResult]) -> str:
+    counts = _site_counts(sites)
+    why = "; ".join(f"{count} times: {reason}" for reason, count in counts["reasons"].items())
+    return (
+        f"{len(sites)} loss site{'' if len(sites) == 1 else 's'}: {counts['agrees']} agree with the definition, "
+        f"{counts['deviates']} deviate, {counts['holes']} of them without a finding, {counts['undecided']} undecided"
+        f"{f' ({why})' if why else ''}."
+    )
+
+
+def _print_hole(console: Console, site: SiteResult) -> None:
+    place = site.location
+    title = (one_line(f"{place.source}:{place.row}:{place.column}:"), "bold")
+    console.print(Text.assemble(title, f" {site.loss} without a finding"), soft_wrap=True)
+    if site.runs:
+        console.print(Padding(_table(site.runs), (0, 0, 0, 2)))
+    reason = f": {one_line(site.reason)}; please report it as a bug in klint"
+    verdict = Text.assemble((site.verdict.value, "bold red"), reason)
+    console.print(Padding(verdict, (0, 0, 0, 2)))
+    if site.assumptions:
+        console.print(Padding(Text(one_line(f"assuming that {'; '.join(site.assumptions)}")), (0, 0, 0, 2)))
+    console.print()
 
 
 def _run_to_json(run: Run) -> dict[str, Any]:
@@ -90,6 +148,7 @@ def _run_to_json(run: Run) -> dict[str, Any]:
         "ratio": _json_number(run.ratio),
         "gap": _json_number(run.gap),
         "grad_ratio": _json_number(run.grad_ratio),
+        "grad_cosine": _json_number(run.grad_cosine),
         "subject": run.subject,
         "subject_gradient": _json_number(run.subject_gradient),
         "fixed_subject_gradient": _json_number(run.fixed_subject_gradient),
@@ -135,6 +194,7 @@ def columns(runs: Sequence[Run]) -> list[Column]:
         Column("other side", [_number(run.counterpart) for run in runs]),
         Column("ratio", [_ratio(run.ratio) for run in runs]),
         Column("gradient ratio", [_ratio(run.grad_ratio) for run in runs]),
+        Column("cosine", [_cosine(run.grad_cosine) for run in runs]),
         Column("subject's gradient", [_number(run.subject_gradient) for run in runs]),
         Column("when fixed", [_number(run.fixed_subject_gradient) for run in runs]),
     ]
@@ -165,6 +225,11 @@ def _shape(sizes: list[int]) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.5g}"
+
+
+def _cosine(value: float | None) -> str:
+    """The angle to the expected gradient, where it does not point the same way."""
+    return "" if value is None or value > 1 - 1e-3 else f"{value:.4g}"
 
 
 def _ratio(value: float | None) -> str:

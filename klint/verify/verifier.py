@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from klint.finding import Finding
 from klint.rules.base import Diagnosis
-from klint.rules.claims import Claim, Effect
+from klint.rules.claims import Claim
 from klint.verify.companions import Groups, group_by_call, mend_others, take_as_right
-from klint.verify.errors import VerifyError
+from klint.verify.grid import Grid, Unmeasured, devices_for
 from klint.verify.judge import Ruling, combine, judge
 from klint.verify.options import VerifyOptions
 from klint.verify.plan import Plan
 from klint.verify.program import PlanError, build_plan
-from klint.verify.protocol import Job, Measurement
+from klint.verify.protocol import Measurement
 from klint.verify.results import Result, Verdict, VerifyReport
-from klint.verify.sandbox import Sandbox, WorkerLost
+from klint.verify.sandbox import Sandbox
+from klint.verify.sites import verify_sites
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,26 +33,36 @@ Progress = Callable[[int, int], None]
 """Told how many findings are settled, and of how many."""
 
 
-class _Unmeasured(Exception):
-    """A job gave no measurement; the message says why."""
-
-
 def verify_paths(
     paths: Iterable[str | Path],
     options: VerifyOptions | None = None,
     settings: Settings | Configuration | None = None,
     progress: Progress | None = None,
+    all_sites: bool = False,
 ) -> VerifyReport:
-    """Lint files and folders, and put every finding to the test.
+    """Lint files and folders, and put every finding to the test; with ``all_sites`` also every loss site that can be decided.
 
     Raises ``VerifyError`` where nothing can be verified: torch is missing, or the device is not there.
     """
     from klint.linter import diagnose_paths
 
+    paths, options = list(paths), options or VerifyOptions()
     diagnoses, linted = diagnose_paths(paths, settings)
-    report = verify_diagnoses(diagnoses, options, progress=progress)
+    if not all_sites:
+        report = verify_diagnoses(diagnoses, options, progress=progress)
+    else:
+        with Sandbox(options.memory) as sandbox:
+            environment = sandbox.environment()
+            grid = Grid(sandbox, options, devices_for(options.device, has_gpu=bool(environment["cuda"])))
+            sites = verify_sites(paths, grid, settings)
+            report = verify_diagnoses(diagnoses, options, sandbox, progress)
+        report = replace(
+            report, sites=tuple(sites), environment={**_environment(grid, environment), **report.environment}
+        )
     unknown = linted.sites - linted.understood
     silent = f"loss sites without a finding (of {linted.sites} sites, {unknown} were not understood)"
+    if all_sites:
+        silent = "what the code makes of a loss behind its call, unless a finding is about it"
     return replace(
         report,
         errors=tuple(str(error) for error in linted.errors),
@@ -77,7 +88,7 @@ def verify_diagnoses(
         return VerifyReport(not_checked=tuple(_nothing_to_replay(diagnoses)))
     with nullcontext(sandbox) if sandbox is not None else Sandbox(options.memory) as running:
         environment = running.environment()
-        devices = _devices(options.device, has_gpu=bool(environment["cuda"]))
+        devices = devices_for(options.device, has_gpu=bool(environment["cuda"]))
         verifier = _Verifier(running, options, devices)
         claims = [(diagnosis.finding, diagnosis.claim) for diagnosis in diagnoses if diagnosis.claim is not None]
         groups = group_by_call([(finding.code, claim) for finding, claim in claims])
@@ -88,16 +99,19 @@ def verify_diagnoses(
                 progress(len(results), len(claims))
     return VerifyReport(
         tuple(results),
-        environment={**environment, "devices": list(devices), "seed": options.seed, "timeout": options.timeout},
+        environment=_environment(verifier, environment),
         not_checked=(*_nothing_to_replay(diagnoses), *_not_checked(devices, options)),
     )
 
 
-@dataclass(frozen=True)
-class _Verifier:
-    sandbox: Sandbox
-    options: VerifyOptions
-    devices: tuple[str, ...]
+def _environment(grid: Grid, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What the worker said of itself, and what the user has chosen."""
+    options = grid.options
+    return {**said, "devices": list(grid.devices), "seed": options.seed, "timeout": options.timeout}
+
+
+class _Verifier(Grid):
+    """Puts one finding after another to the test."""
 
     def result(self, finding: Finding, claim: Claim, groups: Groups) -> Result:
         """The verdict on one finding. ``timeout`` holds for all its runs together.
@@ -127,7 +141,7 @@ class _Verifier:
                 again = self.measure(job, deadline)
                 measurements.extend(again)
                 rulings.append(judge(plan.effect, again))
-            except _Unmeasured as error:
+            except Unmeasured as error:
                 rulings.append(Ruling(Verdict.INCONCLUSIVE, str(error)))
         ruling = combine(rulings)
         return Result(
@@ -137,45 +151,6 @@ class _Verifier:
             tuple(dict.fromkeys(words for measurement in measurements for words in measurement.assumptions)),
             tuple(run for measurement in measurements for run in measurement.runs),
         )
-
-    def jobs(self, plan: Plan) -> Iterator[Job]:
-        """The grid. A site that spells all its tensors out has but one dtype and one class count: its own."""
-        options = self.options
-        dtypes = options.dtypes or (("float32",) if plan.effect is Effect.UNDERFLOW else ("float64",))
-        # On a GPU some refusals end the process instead of raising; what torch refuses it refuses on the CPU too.
-        devices = ("cpu",) if plan.effect is Effect.RAISES else self.devices
-        for device in devices:
-            for dtype in dtypes if plan.leaves else dtypes[:1]:
-                for classes in options.classes if plan.leaves else options.classes[:1]:
-                    yield Job(plan, device, dtype, classes, options.batch, options.seed)
-
-    def measure(self, job: Job, deadline: float) -> list[Measurement]:
-        """One measurement; a second one with other numbers where a ratio is claimed without a value to hold it against."""
-        first = self.ask(job, deadline)
-        unclaimed = job.plan.effect is Effect.RATIO and first.runs[0].claimed is None
-        if unclaimed and job.plan.leaves:
-            return [first, self.ask(replace(job, seed=job.seed + 1), deadline)]
-        return [first]
-
-    def ask(self, job: Job, deadline: float) -> Measurement:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise _Unmeasured(f"it took longer than {self.options.timeout:g} s")
-        try:
-            answer = self.sandbox.ask({"job": job.to_json(), "timeout": left}, left)
-        except WorkerLost as error:
-            raise _Unmeasured(str(error)) from error
-        if "problem" in answer:
-            raise _Unmeasured(str(answer["problem"]))
-        return Measurement.from_json(answer)
-
-
-def _devices(wanted: str, has_gpu: bool) -> tuple[str, ...]:
-    if wanted == "cuda" and not has_gpu:
-        raise VerifyError("no CUDA device is there (torch.cuda.is_available() is False): use --device auto or cpu")
-    if wanted in ("cpu", "cuda"):
-        return (wanted,)
-    return ("cpu", "cuda") if has_gpu else ("cpu",)
 
 
 def _nothing_to_replay(diagnoses: Iterable[Diagnosis]) -> Iterator[str]:

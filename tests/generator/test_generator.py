@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from klint.verify.sandbox import Sandbox
 from tests.generator.programs import Program, generate
 from tests.generator.truth import MEASURES, measure
 from tests.generator.verdicts import NOT_CLAIMED, disagreements
+from tests.generator.verified import verified
 
 COUNT = int(os.environ.get("KLINT_PROGRAMS", "600"))
 CHUNK = 50
+VERIFIED = int(os.environ.get("KLINT_VERIFIED_PROGRAMS", "40"))
 ROOT = Path(__file__).parents[2]
 
 
@@ -119,3 +122,11 @@ def test_what_is_not_claimed_names_codes_and_reasons():
     for codes, why in NOT_CLAIMED.values():
         assert all(any(code.startswith(prefix) for code in MEASURES) for prefix in codes.split())
         assert len(why) > 20
+
+
+def test_verify_refutes_no_finding_and_confirms_what_is_real():
+    """``python -m tests.generator --verify --count 1000`` does this for more."""
+    with Sandbox() as sandbox:
+        found = [each for seed in range(VERIFIED) for each in verified(generate(seed), sandbox)]
+    assert sum(each.is_real is True for each in found) >= VERIFIED // 2
+    assert [str(each) for each in found if each.is_wrong] == []

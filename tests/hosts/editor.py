@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lsprotocol import types
+from lsprotocol.converters import get_converter
 from pygls.lsp.client import LanguageClient
 
 PATIENCE = 60
@@ -24,6 +25,13 @@ CAPABILITIES = types.ClientCapabilities(
 )
 
 
+def _converter() -> Any:
+    """The converter of the protocol without what this editor does not use, and cannot read in what pylsp says."""
+    converter = get_converter()
+    converter.register_structure_hook(types.NotebookDocumentSyncOptions, lambda value, _: None)
+    return converter
+
+
 class Editor:
     """Documents that a user types into, and what the server says of them."""
 
@@ -31,7 +39,7 @@ class Editor:
         self.root = root
         self.messages: list[str] = []
         self._loop = loop
-        self._client = LanguageClient("editor", "1")
+        self._client = LanguageClient("editor", "1", converter_factory=_converter)
         self._versions: dict[str, int] = {}
         self._published: dict[str, types.PublishDiagnosticsParams] = {}
         self._news = threading.Condition()
@@ -84,7 +92,12 @@ class Editor:
             self._published.pop(self.uri(name), None)
         self._send(self._client.text_document_did_save, types.DidSaveTextDocumentParams(document))
 
+    def close_all(self) -> None:
+        for uri in [*self._versions]:
+            self.close(uri)
+
     def close(self, name: str) -> None:
+        self._versions.pop(self.uri(name))
         document = types.TextDocumentIdentifier(self.uri(name))
         self._send(self._client.text_document_did_close, types.DidCloseTextDocumentParams(document))
 

@@ -80,6 +80,11 @@ class TestFences:
         text = f"Prose:\n\n{indent(CODE, '    ')}\nProse.\n"
         assert places(text) == [place(text)]
 
+    @pytest.mark.parametrize("newline", ["\r\n", "\r"])
+    def test_newlines_of_other_kinds(self, newline):
+        text = f"Prose.\n\n```python\n{CODE}```\n"
+        assert places(text.replace("\n", newline)) == [place(text)]
+
     def test_magics(self):
         text = f"```python\n!pip install torch\n%matplotlib inline\n{CODE}```\n"
         assert places(text) == [place(text)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from klint import lint_source
+from klint.config import Settings
 from klint.fix import fix_source
 from klint.source.notebook import parse_notebook
 
@@ -76,6 +77,13 @@ class TestCells:
     )
     def test_noqa_in_a_cell(self, comment):
         assert places(notebook(IMPORTS, TARGET, WRONG + comment)) == []
+
+    def test_noqa_that_silences_nothing(self):
+        text = notebook(IMPORTS, "x = 1  # noqa: KL101\n")
+        (finding,) = lint_source(text, "n.ipynb", Settings(extend_select=("KL905",))).findings
+        place = finding.location
+        assert (place.cell, place.row, place.column, place.end_column) == (2, 1, 16, 21)
+        assert fix_source(text, "n.ipynb", Settings(extend_select=("KL905",))).after == text.replace("  # noqa: KL101", "")
 
     def test_the_row_of_noqa_is_counted_in_the_cell(self):
         (finding,) = lint_source(notebook(IMPORTS, TARGET, "x = 1\n" + WRONG), "n.ipynb").findings
@@ -287,6 +295,14 @@ class TestCellsFromStandardInput:
 
     def test_a_cell_of_a_notebook_may_have_magics(self, klint):
         assert ":2:8: KL101 " in self.check(klint, "%matplotlib inline\n" + self.CELL, "--stdin-filename", "n.ipynb")
+
+    def test_fixes_reach_it(self, klint):
+        cell = "loss = F.kl_div(torch.log(F.softmax(x, dim=1)), F.softmax(y, dim=1), reduction='sum')\n"
+        fixed = cell.replace("torch.log(F.softmax(x, dim=1))", "F.log_softmax(x, dim=1)")
+        assert klint("check", "--fix", "-", stdin=cell.encode()).out == fixed
+
+    def test_explain_reads_it(self, klint):
+        assert klint("explain", "-", stdin=self.CELL.encode()).out.startswith("-:1:8: kl_div\n")
 
     def test_a_whole_notebook_is_read_too(self, klint):
         text = notebook(IMPORTS, TARGET, WRONG)

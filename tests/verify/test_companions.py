@@ -90,3 +90,43 @@ def test_the_nearest_loss_is_found_wherever_it_stands(graph, claims):
     value = graph.call("sub", input=graph.parameter("z"), other=graph.call("sum", input=call))
     assert find_loss(value) is call
     assert find_loss(graph.parameter("z")) is None
+
+
+def test_swapped_tensors_are_mended_with_what_is_wrong_in_them(graph, sandbox):
+    """The log of the softmax moves to the slot of the target, and is to be judged there."""
+    p = graph.softmax(graph.parameter("x"))
+    log_q = graph.call("log", input=graph.softmax(graph.parameter("y")))
+    call = graph.kl(p, log_q, "batchmean")
+    meant = graph.log_softmax(log_q.arguments["input"].arguments["input"])
+    swap = graph.claim(call, graph.kl(log_q, p, "batchmean"), Divisor.ROWS, Effect.NAN, SPACES)
+    underflow = graph.claim(call, graph.kl(p, meant, "batchmean"), Divisor.ROWS, Effect.UNDERFLOW, SPACES)
+    diagnoses = [graph.diagnosis(claim) for claim in (underflow, swap)]
+    result = verify_diagnoses(diagnoses, VerifyOptions(device="cpu"), sandbox).results[0]
+    assert result.verdict.value == "confirmed", result.reason
+    assert result.assumptions[0] == "the mistake of KL000 is mended"
+
+
+def test_a_copy_that_is_reduced_otherwise_is_the_same_call(graph):
+    """A claim about what is made of the elements stands on a copy of the call, without a reduction."""
+    p, q = graph.softmax(graph.parameter("x")), graph.softmax(graph.parameter("y"))
+    call, copy = graph.kl(p, q, "sum"), graph.kl(p, q, "none")
+    fixed = graph.kl(graph.log_softmax(p.arguments["input"]), q, "sum")
+    mistake = graph.claim(call, fixed, spaces=(Space.PROBABILITIES, Space.PROBABILITIES))
+    mean = graph.claim(graph.call("mean", input=copy), graph.call("sum", input=graph.kl(p, q, "none")))
+    assert mend_others(mean, group_by_call([("KL101", mistake), ("KL204", mean)])).codes == ("KL101",)
+
+
+def test_what_is_wrong_in_the_same_world_is_mended_though_not_reported(claims):
+    alone = replace(claims["KL201"], beside=tuple(claims.items()))
+    assert mend_others(alone, {}).codes == ("KL101", "KL103")
+
+
+def test_tensors_that_the_claim_is_not_about_are_taken_to_be_right(graph, sandbox):
+    """Nothing is known of the target, which holds log-probabilities in fact: the loss is NaN, whatever the input."""
+    p, target = graph.softmax(graph.parameter("x")), graph.log_softmax(graph.parameter("y"))
+    call = graph.kl(p, target, "batchmean")
+    fixed = graph.kl(graph.log_softmax(p.arguments["input"]), target, "batchmean")
+    claim = graph.claim(call, fixed, Divisor.ROWS, Effect.DIFFERS, (Space.PROBABILITIES, Space.UNKNOWN))
+    result = verify_diagnoses([graph.diagnosis(claim)], VerifyOptions(device="cpu"), sandbox).results[0]
+    assert result.verdict.value == "confirmed", result.reason
+    assert result.assumptions[0] == "target `site` is taken to be right"

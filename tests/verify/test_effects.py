@@ -169,6 +169,15 @@ class TestLeak:
     def test_a_gradient_of_0_is_none(self, graph, verify, scores):
         assert verify(self.claim(graph, scores[0], graph.log_softmax(scores[0]))).verdict is Verdict.REFUTED
 
+    def test_no_gradient_leaks_out_of_no_grad(self, graph, verify, scores):
+        teacher = graph.call("mul", input=scores[1], other=2.0)
+        log_p = graph.log_softmax(scores[0])
+        assert verify(self.claim(graph, teacher, log_p)).verdict is Verdict.CONFIRMED
+        quiet = self.claim(graph, replace(teacher, grad_enabled=False), log_p)
+        result = verify(quiet)
+        assert result.verdict is Verdict.REFUTED
+        assert result.reason == "as written no gradient reaches site"
+
     def test_what_is_detached_already_refutes_it(self, graph, verify, scores):
         claim = self.claim(graph, graph.call("detach", input=scores[1]), graph.log_softmax(scores[0]))
         assert verify(claim).verdict is Verdict.REFUTED

@@ -19,6 +19,7 @@ from klint.verify.html.mathematics import state
 from klint.verify.html.plots import plots
 from klint.verify.html.source import frame
 from klint.verify.protocol import Raised
+from klint.verify.results import SiteResult, SiteVerdict
 
 HOSTILE = "</span></pre><script src=//evil.example>alert(1)</script><img src=x onerror=alert(1)>\"'{{ 7*7 }}&amp;\x1b[31m\u202e"
 VOID = {"meta", "br", "img", "link", "path", "use", "rect", "mspace"}
@@ -72,7 +73,7 @@ def report(finding, forum_thread) -> VerifyReport:
     return VerifyReport(
         (Result(finding, Verdict.CONFIRMED, "as claimed", ("x is a draw",), tuple(runs), forum_thread),),
         errors=("a.py: cannot be read",),
-        environment={"torch": "2.13.0", "cuda": None, "devices": ["cpu"]},
+        environment={"torch": "2.13.0", "cuda": None, "devices": ["cpu"], "seed": 0},
         not_checked=("CUDA (no such device here)",),
         sources={"site.py": ["def f(x):\n", "\tloss = kl(x)\n", "\n"]},
     )
@@ -101,7 +102,7 @@ class TestThePage:
         assert page.text("mark") == "kl(x)"
         assert "CUDA (no such device here)" in page.text("footer")
         assert "a.py: cannot be read" in page.text("footer")
-        assert "2.13.0" in page.text("dl")
+        assert page.text("dl").split()[1:] == ["torch2.13.0", "cudanone", "devicescpu", "seed0"]
 
     def test_the_table_has_a_row_for_each_run(self, report):
         page = Page(render_html(report))
@@ -148,6 +149,14 @@ class TestThePage:
         assert "<script src=//evil.example>" in everything
         assert "{{ 7*7 }}" in everything
         assert not {"\x1b", "\u202e"} & set(everything)
+
+    def test_all_sites_are_listed_where_they_were_asked_for(self, report, finding):
+        hole = SiteResult(finding.location, "kl_div", SiteVerdict.DEVIATES, f"it gives 1 {HOSTILE}")
+        found = SiteResult(finding.location, "nll_loss", SiteVerdict.DEVIATES, "it gives 2", ("KL405",))
+        footer = " ".join(Page(render_html(replace(report, sites=(hole, found)))).text("footer").split())
+        assert "site.py:2:9 kl_div deviates without a finding: it gives 1 </span>" in footer
+        assert "site.py:2:9 nll_loss deviates (KL405): it gives 2" in footer
+        assert "All loss sites" not in Page(render_html(report)).text("footer")
 
     def test_one_report_makes_one_page(self, report):
         assert render_html(report) == render_html(report)

@@ -56,6 +56,7 @@ class TestJson:
                 "ratio": pytest.approx(0.25, abs=1e-6),
                 "gap": pytest.approx(-0.0537117),
                 "grad_ratio": 0.25,
+                "grad_cosine": None,
                 "subject": None,
                 "subject_gradient": None,
                 "fixed_subject_gradient": None,

@@ -72,6 +72,7 @@ def render(report: VerifyReport) -> str:
     return environment.get_template("page.html").render(
         entries=list(_entries(report)),
         counts=[(verdict.value, counts[verdict]) for verdict in Verdict],
+        sites=[(_place(site.location), site) for site in report.sites or ()],
         not_checked=report.not_checked,
         errors=report.errors,
         environment=list(_environment(report.environment)),
@@ -103,7 +104,8 @@ def _environment(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What the replays ran on, name by name."""
     yield "klint", __version__
     for name, value in environment.items():
-        yield name, ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value or "none")
+        words = value if isinstance(value, (list, tuple)) else ["none" if value is None else value]
+        yield name, ", ".join(map(str, words))
 
 
 def _shown(value: object) -> object:

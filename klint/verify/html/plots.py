@@ -234,7 +234,5 @@ def _embedded(svg: str, name: str) -> str:
     svg = re.sub(r' id="[a-zA-Z]+[\d.]*_\d+"', "", svg)
     svg = re.sub(r'(id="|href="#|url\(#)(?=\w)', rf"\g<1>{name}-", svg)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(
-        r'(<svg[^>]*?) height="[^"]+"([^>]*?) width="[^"]+"|(<svg[^>]*?) width="[^"]+" height="[^"]+"', r"\1\2\3", svg
-    )
+    svg = re.sub(r' (?:width|height)="[\d.]+pt"', "", svg, count=2)  # as wide as the page allows
     return svg.strip()

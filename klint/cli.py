@@ -60,7 +60,7 @@ def cli() -> None:
 
 @cli.command()
 @PATHS
-@configured(lambda here: {"output_format": here.output_format})
+@configured(lambda here: {"output_format": here.output_format, "cache_dir": here.cache_dir})
 @click.option(
     "--output-format",
     type=click.Choice([*FORMATS]),
@@ -89,6 +89,15 @@ def cli() -> None:
     metavar="N",
     help="How many processes may work at once (default: one a core).",
 )
+@click.option("--no-cache", is_flag=True, help="Keep no results for the next run, and use none of the last.")
+@click.option(
+    "--cache-dir",
+    type=click.Path(file_okay=False),
+    default=".klint_cache",
+    show_default=True,
+    metavar="DIR",
+    help="Where results are kept from run to run.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Findings and errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Say how many files were read.")
 def check(
@@ -105,6 +114,8 @@ def check(
     baseline: str | None,
     write_baseline: bool,
     jobs: int | None,
+    no_cache: bool,
+    cache_dir: str,
     quiet: bool,
     verbose: bool,
 ) -> int:
@@ -137,7 +148,8 @@ def check(
         if diff:
             _write("".join(file.diff() for file in fixes.files), output_file)
     else:
-        report = lint_paths(paths or ["."], configuration, iter if quiet else track, jobs)
+        keeping = None if no_cache else cache_dir
+        report = lint_paths(paths or ["."], configuration, iter if quiet else track, jobs, keeping)
     if not diff:
         if baseline is not None:
             from klint.baseline import BaselineError, apply_baseline
@@ -272,7 +284,9 @@ def explain(place: str, output_format: str) -> int:
 )
 @OUTPUT_FILE
 @click.option("--strict", is_flag=True, help="Exit with 1 for inconclusive findings as well.")
-@click.option("--all-sites", is_flag=True, help="Replay every loss site that can be decided, also those without a finding.")
+@click.option(
+    "--all-sites", is_flag=True, help="Replay every loss site that can be decided, also those without a finding."
+)
 def verify(
     paths: tuple[str, ...],
     configuration: Configuration,

@@ -50,7 +50,7 @@ class Settings:
     project: bool = True
     src: tuple[str, ...] = ()
     output_format: str = "full"
-    cache_dir: str | None = None
+    cache_dir: str = ".klint_cache"
     verify: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:

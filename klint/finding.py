@@ -149,7 +149,5 @@ def _fix_to_json(fix: Fix | None) -> dict[str, Any] | None:
     return {
         "applicability": fix.applicability.value,
         "message": fix.message,
-        "edits": [
-            {"content": edit.content, **_range(edit.location), "cell": edit.location.cell} for edit in fix.edits
-        ],
+        "edits": [{"content": edit.content, **_range(edit.location), "cell": edit.location.cell} for edit in fix.edits],
     }

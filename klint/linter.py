@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from klint.source.suppress import Suppressions, names_klint
 from klint.workers import Answer, Part, Projects, Task, default_jobs, judge_all
 
 if TYPE_CHECKING:
+    from klint.cache import Cache
     from klint.pyproject import Configuration
 
 Track = Callable[[Sequence[Task]], Iterable[Task]]
@@ -69,13 +72,15 @@ def lint_paths(
     settings: Settings | Configuration | None = None,
     track: Track = iter,
     jobs: int | None = None,
+    cache_dir: str | Path | None = None,
 ) -> Report:
     """Lint files and directories; ``-`` is standard input.
 
     ``track`` passes the files on, and may show how far it is. ``jobs`` is how many processes may work at once (None: as many
-    as there are cores); the report does not depend on it.
+    as there are cores), ``cache_dir`` where results are kept from run to run (None: nowhere); the report does not depend on them.
     """
-    return _lint(paths, settings, track, default_jobs() if jobs is None else jobs)[1]
+    with _cache(cache_dir) as cache:
+        return _lint(paths, settings, track, default_jobs() if jobs is None else jobs, cache)[1]
 
 
 def diagnose_paths(
@@ -86,7 +91,11 @@ def diagnose_paths(
 
 
 def _lint(
-    paths: Iterable[str | Path], settings: Settings | Configuration | None, track: Track, jobs: int
+    paths: Iterable[str | Path],
+    settings: Settings | Configuration | None,
+    track: Track,
+    jobs: int,
+    cache: Cache | None = None,
 ) -> tuple[list[Diagnosis], Report]:
     settings = settings or Settings()
     paths = list(paths)
@@ -95,17 +104,31 @@ def _lint(
     linter = Linter(settings, report, Project.of_paths(paths).roots)
     tasks: list[Task] = []
     for file in discovery.files:
-        text = file.read() if file.path is None else None
+        # a pipe can be read once, a file by every process that needs it
+        text = file.read() if file.path is None or not file.path.is_file() else None
         if isinstance(text, SourceError):
             report.errors.append(text)
         else:
             tasks.append(linter.task(file.filename, text, stdin=file.path is None))
-    for task, answer in zip(track(tasks), judge_all(tasks, linter.projects, jobs), strict=True):
+    judge = partial(judge_all, projects=linter.projects, jobs=jobs)
+    answers = judge if cache is None else partial(cache.answers, judge=judge)
+    for task, answer in zip(track(tasks), answers(tasks), strict=True):
         linter.hear(task, answer)
     callers = [*filter(None, map(linter.caller, tasks))]
-    for task, answer in zip(callers, judge_all(callers, linter.projects, jobs), strict=True):
+    for task, answer in zip(callers, answers(callers), strict=True):
         linter.hear(task, answer)
     return linter.finish(), report
+
+
+def _cache(directory: str | Path | None) -> AbstractContextManager[Cache | None]:
+    """The results that are kept in a directory; none where it is not given, or Python was built without SQLite."""
+    if directory is None:
+        return nullcontext()
+    try:
+        from klint.cache import Cache
+    except ImportError:
+        return nullcontext()
+    return Cache(directory)
 
 
 def find_files(paths: Iterable[str | Path], settings: Settings | Configuration) -> Discovery:
@@ -169,7 +192,7 @@ class Linter:
         self.report.errors += answer.errors
         self.report.sites += answer.sites
         self.report.understood += answer.understood
-        self.followed |= answer.followed
+        self.followed |= answer.dependencies.digests.keys()
         if not task.wanted and answer.is_read:
             self.report.files += 1
             self.filenames.add(task.filename)

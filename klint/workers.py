@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from traceback import extract_tb
 
-from klint.graph.project import Project, imports_any
+from klint.graph.project import Dependencies, Project, imports_any
 from klint.rules import RULES
 from klint.rules.base import Diagnosis
 from klint.rules.engine import diagnose
 from klint.source.files import parse_file
-from klint.source.python import SourceError, SourceUnit, read_source
+from klint.source.python import SourceError, SourceUnit, decode_source, digest, read_bytes
 from klint.source.suppress import names_klint
 from klint.torch_model.losses import names_loss
 
@@ -47,25 +47,35 @@ class Task:
 
     def read(self) -> str | SourceError:
         """The text to judge, or why there is none."""
-        return read_source(Path(self.filename), self.filename) if self.text is None else self.text
+        return self.read_digest()[0]
+
+    def read_digest(self) -> tuple[str | SourceError, str]:
+        """The text to judge, or why there is none, and the digest of what was read from disk."""
+        if self.text is not None:
+            return self.text, ""
+        data = read_bytes(Path(self.filename), self.filename)
+        return decode_source(data, self.filename) if isinstance(data, bytes) else data, digest(data)
 
 
 @dataclass
 class Answer:
     """What came of a task: the diagnoses, each with the module that it stands in, and what is told of the run.
 
-    ``is_read`` says whether there was a text, ``is_commented`` whether it names codes of klint's in comments. ``units`` are the modules
-    at hand; they do not travel between processes, and neither do claims.
+    ``is_read`` says whether there was a text, ``is_commented`` whether it names codes of klint's in comments, ``is_sound`` that no error
+    was klint's own. All of it rests on the bytes of the file, of which this is the ``digest``, and on the ``dependencies``. ``units`` are
+    the modules at hand; they do not travel between processes, and neither do claims.
     """
 
     diagnoses: list[tuple[Diagnosis, Part]] = field(default_factory=list)
     errors: list[SourceError] = field(default_factory=list)
     is_read: bool = True
     is_commented: bool = False
+    is_sound: bool = True
     sites: int = 0
     understood: int = 0
     wrappers: frozenset[str] = frozenset()
-    followed: frozenset[str] = frozenset()
+    digest: str = ""
+    dependencies: Dependencies = field(default_factory=Dependencies)
     units: dict[Part, SourceUnit] = field(default_factory=dict)
 
 
@@ -81,10 +91,10 @@ class Projects:
 
     def judge(self, task: Task) -> Answer:
         """The answer to a task. An error of klint's own costs the file's findings, and no others."""
-        text = task.read()
+        text, read = task.read_digest()
         if isinstance(text, SourceError):
             return Answer(errors=[text], is_read=False)
-        answer = Answer(is_commented=names_klint(text))
+        answer = Answer(is_commented=names_klint(text), digest=read)
         wanted = frozenset(name for name in task.wanted if name in text)
         for unit in parse_file(text, task.filename, task.stdin) if wanted or not task.wanted else ():
             answer.units[unit.filename, unit.part] = unit
@@ -98,17 +108,20 @@ class Projects:
     def _judge(self, unit: SourceUnit, task: Task, wanted: frozenset[str], answer: Answer) -> None:
         project = None if task.roots is None else self._project(task.roots)
         rules = [rule for rule in RULES if rule.code in task.codes]
+        dependencies = Dependencies() if project is None else project.record()
         try:
             analysis = diagnose(unit, rules, project, wanted)
         except Exception as error:  # one file must not cost the findings of the others
             answer.errors.append(internal_error(error, unit.filename))
+            answer.is_sound = False
             return
+        finally:
+            answer.dependencies.add(dependencies)
         for diagnosis in analysis.diagnoses:
             place = analysis.units[diagnosis.finding.location.filename]
             answer.units[place.filename, place.part] = place
             answer.diagnoses.append((diagnosis, (place.filename, place.part)))
         answer.wrappers |= analysis.wrappers
-        answer.followed |= frozenset() if project is None else project.followed
         if not task.wanted:
             answer.sites += analysis.sites
             answer.understood += analysis.understood

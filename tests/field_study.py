@@ -13,10 +13,10 @@ from pathlib import Path
 
 from klint.graph.nodes import Choice, Node, Operation, Parameter, Unknown
 from klint.graph.project import Project
-from klint.torch_model.losses import names_loss
 from klint.rules.engine import sites
 from klint.source.python import SourceError, parse_source, read_source
 from klint.torch_model.facts import Space
+from klint.torch_model.losses import names_loss
 from klint.torch_model.sites import LossSite, Slot
 
 STUDIED = ("kl_div", "cross_entropy", "nll_loss")

@@ -33,9 +33,7 @@ __all__ = ["Explanation", "explain_paths", "explain_source", "split_place", "una
 NEAREST = 3
 """How many loss sites are named to a user who asks about a line without one."""
 
-_PLACE = re.compile(
-    r"(?P<path>.+?)(:cell (?P<cell>[0-9]{1,9}))?:(?P<row>[0-9]{1,9})(:[0-9]+)?", re.DOTALL
-)
+_PLACE = re.compile(r"(?P<path>.+?)(:cell (?P<cell>[0-9]{1,9}))?:(?P<row>[0-9]{1,9})(:[0-9]+)?", re.DOTALL)
 
 
 def split_place(text: str) -> tuple[str, int | None, int | None]:

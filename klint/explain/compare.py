@@ -57,7 +57,11 @@ def side_by_side(comparisons: Iterable[ComparisonSite], names: Names, chosen: fr
             each = _explain(group)
             if len(each.values) > 1:
                 told.setdefault(each.location, {}).setdefault((each.symbols, each.values), each)
-    return [each for location in sorted(told, key=lambda place: place.sort_key) for each in islice(told[location].values(), WAYS)]
+    return [
+        each
+        for location in sorted(told, key=lambda place: place.sort_key)
+        for each in islice(told[location].values(), WAYS)
+    ]
 
 
 def _groups(comparisons: Iterable[ComparisonSite], names: Names) -> Iterable[_Group]:

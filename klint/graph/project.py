@@ -7,17 +7,41 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-from klint.source.python import SourceError, SourceUnit, parse_source, read_source, tree_nodes
+from klint.source.python import (
+    SourceError,
+    SourceUnit,
+    decode_source,
+    digest,
+    parse_source,
+    read_bytes,
+    tree_nodes,
+)
+
+Found = TypeVar("Found")
 
 KEPT = 400
 """How many parsed modules are kept at hand."""
 
 LARGEST = 1_000_000
 """Files of more characters are not followed into."""
+
+
+@dataclass
+class Dependencies:
+    """What a result rests on: what stands at paths (``file``, ``directory``, or nothing), and the digests of the files that were read."""
+
+    kinds: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+
+    def add(self, others: Dependencies) -> None:
+        """Rest on what others rest on as well."""
+        self.kinds |= others.kinds
+        self.digests |= others.digests
 
 
 @dataclass(eq=False)
@@ -31,21 +55,22 @@ class Project:
 
     roots: tuple[str, ...] = ()
     unsaved: Mapping[str, str] = field(default_factory=dict)
-    _units: dict[str, SourceUnit | None] = field(default_factory=dict)
+    _units: dict[str, tuple[SourceUnit | None, str]] = field(default_factory=dict)
     _found: dict[str, str] = field(default_factory=dict)
-    _homes: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
-    _tops: dict[str, str] = field(default_factory=dict)
+    _homes: dict[str, tuple[tuple[str, tuple[str, ...]], Dependencies]] = field(default_factory=dict)
+    _tops: dict[str, tuple[str, Dependencies]] = field(default_factory=dict)
     _bindings: dict[int, dict[str, list[ast.stmt]]] = field(default_factory=dict)
+    _asked: Dependencies = field(default_factory=Dependencies)
 
     @classmethod
     def of_paths(cls, paths: Iterable[str | Path]) -> Project:
         """The project that a run over some paths is about: each directory named is a root."""
         return cls(tuple(os.path.normpath(path) for path in paths if os.path.isdir(path)))
 
-    @property
-    def followed(self) -> frozenset[str]:
-        """The files that imports have led to."""
-        return frozenset(self._units)
+    def record(self) -> Dependencies:
+        """What is asked of the project from here on, until the next record."""
+        self._asked = Dependencies()
+        return self._asked
 
     def absolute(self, unit: SourceUnit, module: str, level: int) -> str:
         """The full name of a module that a file imports relatively; empty if it leads out of the package."""
@@ -89,43 +114,64 @@ class Project:
             if len(self._units) >= KEPT:
                 self._units.clear()
                 self._bindings.clear()
-            self._units[path] = None
-            text = self.unsaved[path] if path in self.unsaved else read_source(Path(path), path)
-            if not isinstance(text, SourceError) and len(text) <= LARGEST:
-                self._units[path] = parse_source(text, path)
-        return self._units[path]
+            data = read_bytes(Path(path), path)
+            text = self.unsaved.get(path, data)
+            if isinstance(text, bytes):
+                text = decode_source(text, path)
+            module = None if isinstance(text, SourceError) or len(text) > LARGEST else parse_source(text, path)
+            self._units[path] = module, digest(data)
+        unit, self._asked.digests[path] = self._units[path]
+        return unit
 
     def _home(self, filename: str) -> tuple[str, tuple[str, ...]]:
         """The directory above a file's top package, and the package that the file is in."""
-        start = directory = os.path.dirname(filename)
-        if start not in self._homes:
-            package: list[str] = []
-            while self._kind(os.path.join(directory, "__init__.py")) == "file" and len(package) < 20:
-                name = os.path.basename(directory)
-                if not name.isidentifier():
-                    break
-                package.insert(0, name)
-                directory = os.path.dirname(directory)
-            self._homes[start] = (directory, tuple(package))
-        return self._homes[start]
+        return self._remembered(self._homes, os.path.dirname(filename), self._find_home)
+
+    def _find_home(self, directory: str) -> tuple[str, tuple[str, ...]]:
+        package: list[str] = []
+        while self._kind(os.path.join(directory, "__init__.py")) == "file" and len(package) < 20:
+            name = os.path.basename(directory)
+            if not name.isidentifier():
+                break
+            package.insert(0, name)
+            directory = os.path.dirname(directory)
+        return directory, tuple(package)
 
     def _top(self, directory: str) -> str:
         """The directory of the project's own files above a directory; the directory itself where there are none."""
-        if directory not in self._tops:
-            self._tops[directory] = directory
-            current, steps = os.path.abspath(directory), ""
-            for _ in range(10):
-                if any(self._kind(os.path.join(current, mark)) for mark in ("pyproject.toml", "setup.py", ".git")):
-                    self._tops[directory] = os.path.normpath(os.path.join(directory, steps)) if steps else directory
-                    break
-                current, steps = os.path.dirname(current), os.path.join(steps, os.pardir)
-        return self._tops[directory]
+        return self._remembered(self._tops, directory, self._find_top)
+
+    def _find_top(self, directory: str) -> str:
+        current, steps = os.path.abspath(directory), ""
+        for _ in range(10):
+            if any(self._kind(os.path.join(current, mark)) for mark in ("pyproject.toml", "setup.py", ".git")):
+                return os.path.normpath(os.path.join(directory, steps)) if steps else directory
+            current, steps = os.path.dirname(current), os.path.join(steps, os.pardir)
+        return directory
+
+    def _remembered(
+        self, known: dict[str, tuple[Found, Dependencies]], directory: str, find: Callable[[str], Found]
+    ) -> Found:
+        """What ``find`` says of a directory; it is asked once, and each time counts as asking what it has asked."""
+        if directory not in known:
+            outer, self._asked = self._asked, Dependencies()
+            known[directory] = find(directory), self._asked
+            self._asked = outer
+        found, asked = known[directory]
+        self._asked.add(asked)
+        return found
 
     def _kind(self, path: str) -> str:
         """What stands at a path: a file, a directory, or nothing; the disk is asked once."""
         if path not in self._found:
-            self._found[path] = "file" if os.path.isfile(path) else "directory" if os.path.isdir(path) else ""
+            self._found[path] = kind(path)
+        self._asked.kinds[path] = self._found[path]
         return self._found[path]
+
+
+def kind(path: str) -> str:
+    """What stands at a path: a ``file``, a ``directory``, or nothing."""
+    return "file" if os.path.isfile(path) else "directory" if os.path.isdir(path) else ""
 
 
 def bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:

@@ -11,13 +11,13 @@ from typing import Any
 
 from klint.finding import Confidence, Location
 from klint.graph.build import Graph, build
-from klint.graph.nodes import Choice, Dictionary, ModuleObject, Node, Operation, Parameter
-from klint.graph.nodes import Sequence as SequenceNode
+from klint.graph.nodes import Choice, ModuleObject, Node, Operation, Parameter
 from klint.graph.project import Project
 from klint.rules.base import Diagnosis, Draft, Rule
 from klint.rules.claims import Claim
+from klint.rules.reach import bare, conditions_behind, consumers, flat, merged, rests_on_parameter
 from klint.source.python import SourceUnit
-from klint.torch_model.comparisons import COMPARING, SHOWING, WRAPPING
+from klint.torch_model.comparisons import COMPARING, SHOWING
 from klint.torch_model.evidence import evidence, tested_rank
 from klint.torch_model.infer import Inference
 from klint.torch_model.library import TORCH
@@ -26,9 +26,6 @@ from klint.torch_model.sites import ComparisonSite, LossSite, OptionsSite, Readi
 
 WORLDS = 4
 """How many free conditions are told apart at one site; further ones are joined."""
-
-REACH = 3_000
-"""How many nodes behind a site are searched for conditions."""
 
 COMPARED = 40
 """How many shown values of one function are compared pair by pair."""
@@ -76,8 +73,8 @@ class _Engine:
         self.options_rules = [rule for rule in rules if rule.site is OptionsSite]
         self.inferences: dict[tuple[tuple[int, bool], ...], Inference] = {}
         self.evidence = evidence(graph.operations)
-        self.merged = _merged(graph)
-        self.consumers = _consumers(graph)
+        self.merged = merged(graph)
+        self.consumers = consumers(graph)
 
     def run(self) -> Analysis:
         analysis = Analysis()
@@ -109,7 +106,7 @@ class _Engine:
         """The functions, and the classes for methods, from whose parameters a loss call takes what it is given."""
         for calls in places:
             for call in calls:
-                if not call.callers and call.function and _rests_on_parameter(call):
+                if not call.callers and call.function and rests_on_parameter(call):
                     yield call.function.partition(".")[0]
         for made in self.graph.objects:
             if made.function and _is_loss_module(made) and not made.callers:
@@ -182,7 +179,7 @@ class _Engine:
 
     def _worlds(self, nodes: Iterable[Node], path: tuple[tuple[Node, bool], ...]) -> Iterator[Inference]:
         """The readings of a site: the conditions on its path hold, free ones behind it are tried both ways."""
-        conditions, identities = _conditions(nodes)
+        conditions, identities = conditions_behind(nodes)
         fixed: dict[int, tuple[Node, bool]] = {}
         composite: list[tuple[Node, bool]] = []
         on_path = {condition.identity for condition, _ in path}
@@ -197,7 +194,7 @@ class _Engine:
             subjects = {operand.identity for operand in condition.operands()}
             subjects |= set((tested_rank(condition) or ())[:1])
             if isinstance(condition, Choice):
-                behind, _ = _conditions((condition,))
+                behind, _ = conditions_behind((condition,))
                 if behind.keys() & (conditions.keys() | on_path):
                     composite.append((condition, holds))
                     conditions |= behind
@@ -226,13 +223,13 @@ class _Engine:
         for operation in self.graph.operations:
             if operation.name in COMPARING and len(operation.arguments) >= 2:
                 first, second, *_ = operation.arguments.values()
-                pair = (_bare(first), _bare(second))
+                pair = (bare(first), bare(second))
                 if self._hold_loss(pair):
                     yield operation, pair
             elif operation.name in SHOWING:
                 where = (operation.function, *(id(caller.tree) for caller in operation.callers))
                 values = operation.arguments.get("values")
-                for value in _flat(values) if values is not None else ():
+                for value in flat(values) if values is not None else ():
                     if isinstance(value, (Operation, Choice)):
                         shown.setdefault(where, []).append((operation, value))
         for values_shown in shown.values():
@@ -264,96 +261,6 @@ def _function(call: Operation) -> tuple[str, str]:
 def _is_loss_module(made: ModuleObject) -> bool:
     module = TORCH.module(made.name)
     return module is not None and module.call is not None and module.call.operation in LOSSES
-
-
-def _rests_on_parameter(call: Operation) -> bool:
-    """Whether something behind a call is a parameter of the function that it stands in."""
-    seen: set[int] = set()
-    queue = list(call.operands())
-    while queue and len(seen) < REACH:
-        node = queue.pop()
-        if isinstance(node, Parameter):
-            return True
-        if id(node) not in seen:
-            seen.add(id(node))
-            queue.extend(node.operands())
-    return False
-
-
-def _consumers(graph: Graph) -> dict[int, list[Node]]:
-    """The nodes that use a node, by its ``id``: operations, and the choices and containers that operations are given.
-
-    What uses a value that branches hold alike uses the equal ones too, of which the graph keeps none.
-    """
-    consumers: dict[int, list[Node]] = {}
-    seen: set[int] = set()
-    queue: list[Node] = list(graph.operations)
-    for node in queue:
-        if id(node) not in seen:
-            seen.add(id(node))
-            condition = node.condition if isinstance(node, Choice) else None
-            for operand in node.operands():
-                if operand is not condition:
-                    consumers.setdefault(id(operand), []).append(node)
-                queue.append(operand)
-    for kept, other in reversed(graph.merged):  # what is merged last is used by all that comes after
-        own = consumers.setdefault(id(other), [])
-        known = set(map(id, own))
-        own.extend(use for use in consumers.get(id(kept), ()) if id(use) not in known)
-    return consumers
-
-
-def _merged(graph: Graph) -> dict[int, list[Node]]:
-    """By the ``id`` of a value that branches hold alike, the equal ones that it stands for from there on."""
-    merged: dict[int, list[Node]] = {}
-    for kept, other in graph.merged:
-        merged.setdefault(id(kept), []).append(other)
-    return merged
-
-
-def _bare(node: Node) -> Node:
-    """What is compared or shown: ``pytest.approx(x)``, ``round(x, 4)`` and the like say how, and no more."""
-    while isinstance(node, Operation) and node.name in WRAPPING and "input" in node.arguments:
-        node = node.arguments["input"]
-    return node
-
-
-def _flat(node: Node) -> Iterator[Node]:
-    """The values inside printed tuples, dicts, and formatted strings."""
-    node = _bare(node)
-    if isinstance(node, SequenceNode):
-        for item in node.items:
-            yield from _flat(item)
-    elif isinstance(node, Dictionary):
-        for _, value in node.entries:
-            yield from _flat(value)
-    elif isinstance(node, Operation) and node.name == "format":
-        yield from _flat(node.arguments["values"])
-    else:
-        yield node
-
-
-def _conditions(nodes: Iterable[Node]) -> tuple[dict[int, Node], set[int]]:
-    """The conditions of all choices behind some nodes, and the identities of everything behind them."""
-    conditions: dict[int, Node] = {}
-    seen: set[int] = set()
-    identities: set[int] = set()
-    queue = list(nodes)
-    while queue and len(seen) < REACH:
-        node = queue.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        identities.add(node.identity)
-        if isinstance(node, Choice):
-            if isinstance(node.condition, Choice):  # a flag that is itself chosen: what it hangs on counts
-                queue.append(node.condition)
-            else:
-                conditions.setdefault(node.condition.identity, node.condition)
-            queue.extend((node.then, node.otherwise))
-        else:
-            queue.extend(node.operands())
-    return conditions, identities
 
 
 def _in_world(draft: Draft, inference: Inference) -> Draft:

@@ -84,7 +84,7 @@ class NormalisedTwice(Rule[LossSite]):
         _, outer, inner = found[0]
         classes = None if site.classes is None else site.classes.value
         most = f"{e / (e + classes - 1):.3g}" if classes else "e / (e + C - 1)"
-        scores = inner.arguments.get("input")
+        scores = inner.arguments.get("input") if inner.name in _NORMALISING else None
         of = "the scores" if scores is None or len(scores.anchor.text) >= 30 else scores.anchor.text
         made = ((inner.anchor, "probabilities are made here"), (outer.anchor, "they are normalised again here"))
         yield Draft(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 EXCLUDED_DIRECTORIES = frozenset(
-    ".bzr .direnv .eggs .git .git-rewrite .hg .hypothesis .ipynb_checkpoints .mypy_cache .nox .pants.d .pyenv"
+    ".bzr .direnv .eggs .git .git-rewrite .hg .hypothesis .ipynb_checkpoints .klint_cache .mypy_cache .nox .pants.d .pyenv"
     " .pytest_cache .pytype .ruff_cache .svn .tox .venv .vscode __pycache__ __pypackages__ _build buck-out build dist"
     " node_modules site-packages venv".split()
 )

@@ -197,10 +197,23 @@ def tree_nodes(tree: ast.AST) -> list[ast.AST]:
 
 def read_source(path: Path, filename: str) -> str | SourceError:
     """The text of a file with universal newlines, decoded as Python would (BOM, coding line, else UTF-8)."""
+    data = read_bytes(path, filename)
+    return decode_source(data, filename) if isinstance(data, bytes) else data
+
+
+def read_bytes(path: Path, filename: str) -> bytes | SourceError:
+    """What a file holds, or why it cannot be read."""
     try:
-        return decode_source(path.read_bytes(), filename)
+        return path.read_bytes()
     except OSError as error:
         return SourceError(filename, 0, 0, f"cannot be read: {error.strerror or error}")
+
+
+def digest(data: object) -> str:
+    """What tells the bytes of a file from all others; empty where it could not be read."""
+    from hashlib import blake2b  # only runs that follow imports, or keep results, pay for it
+
+    return blake2b(data, digest_size=16).hexdigest() if isinstance(data, bytes) else ""
 
 
 def decode_source(data: bytes, filename: str) -> str | SourceError:

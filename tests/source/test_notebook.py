@@ -83,7 +83,9 @@ class TestCells:
         (finding,) = lint_source(text, "n.ipynb", Settings(extend_select=("KL905",))).findings
         place = finding.location
         assert (place.cell, place.row, place.column, place.end_column) == (2, 1, 16, 21)
-        assert fix_source(text, "n.ipynb", Settings(extend_select=("KL905",))).after == text.replace("  # noqa: KL101", "")
+        assert fix_source(text, "n.ipynb", Settings(extend_select=("KL905",))).after == text.replace(
+            "  # noqa: KL101", ""
+        )
 
     def test_the_row_of_noqa_is_counted_in_the_cell(self):
         (finding,) = lint_source(notebook(IMPORTS, TARGET, "x = 1\n" + WRONG), "n.ipynb").findings

@@ -1,0 +1,115 @@
+"""klint's speed beside its goals: ``python -m tests.benchmarks [DIRECTORY]``.
+
+Runs are measured against ruff and Python on the same machine, each as a user starts it. DIRECTORY is linted in place of the
+corpus, which pip downloads. The exit status is 1 where a goal is not met.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.corpus import NoCorpus, corpus
+from tests.benchmarks.growth import HEAD, LOSS, PROGRAMS, SIZES, growth, lines, seconds
+
+PYTHON = [sys.executable, "-c", "pass"]
+KLINT = [sys.executable, "-m", "klint", "check", "--isolated", "-q", "--exit-zero"]
+RUFF = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F", "--no-cache", "-q", "--exit-zero"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measure, beside the most that it may be."""
+
+    name: str
+    value: float
+    goal: float
+    unit: str = ""
+
+    @property
+    def is_met(self) -> bool:
+        return self.value <= self.goal
+
+    def __str__(self) -> str:
+        return f"{self.name:<48} {self.value:9.2f} {self.unit:<8} goal {self.goal:5.2f}  {'met' if self.is_met else 'MISSED'}"
+
+
+def main() -> int:
+    """Print every figure as soon as it is known."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="klint's speed beside its goals")
+    parser.add_argument("directory", nargs="?", type=Path, help="what to lint in place of the corpus")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each run is measured (default: 5)")
+    options = parser.parse_args()
+    missed = 0
+    for figure in (*_starts(options.rounds), *_growths()):
+        print(figure, flush=True)
+        missed += not figure.is_met
+    try:
+        directory = options.directory or corpus()
+    except NoCorpus as reason:
+        print(f"skipped: the runs on a corpus: {reason}")
+    else:
+        for figure in _runs(directory.resolve(), options.rounds):
+            print(figure, flush=True)
+            missed += not figure.is_met
+    return int(missed > 0)
+
+
+def _starts(rounds: int) -> Iterator[Figure]:
+    """What a run costs before there is anything to judge, and with one loss."""
+    with tempfile.TemporaryDirectory() as place:
+        plain, loss = Path(place, "plain.py"), Path(place, "loss.py")
+        plain.write_text("def plain(a, b):\n    return a * b\n" * 50)
+        loss.write_text(lines(1))
+        python = seconds(_run(PYTHON), rounds)
+        yield Figure("start: a file without losses / python -c pass", seconds(_check(plain), rounds) / python, 6, "x")
+        yield Figure("start: 100 lines with one loss", seconds(_check(loss), rounds), 0.5, "s")
+
+
+def _growths() -> Iterator[Figure]:
+    for program in PROGRAMS:
+        name = program.__name__.replace("_", " ")
+        exponent, longest = growth(program)
+        yield Figure(f"growth: {name}, 1x to {SIZES[-1]}x, exponent", exponent, 1.1)
+        yield Figure(f"growth: {name}, longest", longest, 5, "s")
+
+
+def _runs(directory: Path, rounds: int) -> Iterator[Figure]:
+    """Whole runs over a directory, against ruff's."""
+    ruff = seconds(_run([*RUFF, str(directory)]), rounds)
+    print(f"ruff check --select F --no-cache: {ruff:.2f} s")
+    yield Figure("check --no-cache / ruff", seconds(_check(directory), min(rounds, 3)) / ruff, 1, "x")
+    with tempfile.TemporaryDirectory() as place:
+        kept = _run([*KLINT, "--cache-dir", place, str(directory)])
+        kept()
+        yield Figure("check with a warm cache / ruff", seconds(kept, rounds) / ruff, 0.4, "x")
+        touched = Path(place, "touched.py")  # a file of its own: the directory may be the user's
+        with_one_more = _run([*KLINT, "--cache-dir", place, str(directory), str(touched)])
+
+        def after_an_edit() -> None:
+            touched.write_text(f"# {os.urandom(8).hex()}\n{HEAD}def loss(x, y):\n    return {LOSS}\n")
+            with_one_more()
+
+        after_an_edit()
+        yield Figure("check after one file has changed / ruff", seconds(after_an_edit, rounds) / ruff, 0.4, "x")
+
+
+def _check(path: Path) -> Callable[[], None]:
+    return _run([*KLINT, "--no-cache", str(path)])
+
+
+def _run(command: list[str]) -> Callable[[], None]:
+    def run() -> None:
+        subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    return run
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -45,7 +45,7 @@ class Cache:
 
     def __init__(self, directory: str | Path) -> None:
         self._path = Path(directory) / NAME
-        self._setting = [__version__, _own_files(), sys.version_info[:2], os.getcwd()]
+        self._run = _sum(json.dumps([__version__, _own_files(), sys.version_info[:2], os.getcwd()]))
         self._new: list[tuple[str, str, str, str]] = []
         self._kinds: dict[str, str] = {}
         self._digests: dict[str, str] = {}
@@ -129,7 +129,7 @@ class Cache:
     def _key(self, task: Task) -> str:
         """What tells a task from others: all that its answer depends on but files."""
         roots = None if task.roots is None else [*task.roots]
-        parts = [*self._setting, task.filename, sorted(task.codes), roots, sorted(task.wanted)]
+        parts = [self._run, task.filename, sorted(task.codes), roots, sorted(task.wanted)]
         return _sum(json.dumps(parts))
 
     def _holds(self, task: Task, answer: Answer) -> bool:

@@ -6,10 +6,12 @@ holds all that comes of it. Answers come in the order of their tasks, so that a 
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from traceback import extract_tb
 
@@ -135,7 +137,8 @@ def judge_all(tasks: Sequence[Task], projects: Projects, jobs: int) -> Iterator[
     if jobs < 2 or len(tasks) < _WORTHWHILE:
         yield from map(projects.judge, tasks)
         return
-    with ProcessPoolExecutor(min(jobs, len(tasks))) as pool:
+    like_here = partial(gc.set_threshold, *gc.get_threshold())
+    with ProcessPoolExecutor(min(jobs, len(tasks)), initializer=like_here) as pool:
         yield from pool.map(_judge_elsewhere, tasks, chunksize=max(1, min(16, len(tasks) // (8 * jobs))))
 
 

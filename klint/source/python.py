@@ -179,7 +179,7 @@ class Anchor:
 
 
 def tree_nodes(tree: ast.AST) -> list[ast.AST]:
-    """Every node of a tree but the contexts of names, parents before their children: ``ast.walk`` in a third of its time."""
+    """Every node of a tree but the contexts of names, parents before their children: ``ast.walk`` in two thirds of its time."""
     stack, found = [tree], list[ast.AST]()
     while stack:
         node = stack.pop()

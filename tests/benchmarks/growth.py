@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 
 from klint import lint_source
@@ -81,7 +82,7 @@ def seconds(work: Callable[[], object], rounds: int) -> float:
 
 def growth(program: Callable[[int], str]) -> tuple[float, float]:
     """The exponent of a program's time over its size, and the longest time."""
-    times = [seconds(lambda text=program(size): lint_source(text, "a.py"), 1) for size in SIZES]
+    times = [seconds(partial(lint_source, program(size), "a.py"), 1) for size in SIZES]
     points = [(math.log(size), math.log(time)) for size, time in zip(SIZES, times, strict=True) if time >= NOISE]
     return _slope(points) if len(points) > 2 else 0.0, max(times)
 

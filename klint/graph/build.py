@@ -7,9 +7,10 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from klint.graph.calls import Calls, defaults, qualified_name
+from klint.graph.calls import Calls
 from klint.graph.containers import Containers
 from klint.graph.expressions import Expressions
+from klint.graph.functions import Functions, defaults, qualified_name
 from klint.graph.imports import Imports
 from klint.graph.library import Library
 from klint.graph.methods import Methods
@@ -37,7 +38,7 @@ class Graph:
 
 
 @dataclass(eq=False)
-class Builder(Expressions, Operators, Methods, Statements, Calls, Objects, Containers, Imports):
+class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Objects, Containers, Imports):
     """Walks over one module."""
 
     classes: list[Class] = field(default_factory=list)

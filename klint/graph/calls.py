@@ -34,8 +34,6 @@ _MATH: dict[str, Callable[..., float]] = {
 }
 """Functions of numbers that are computed where the numbers are literal."""
 
-_CONTAINERS = {"torch.nn.Sequential": "args", "torch.nn.ModuleList": "modules", "torch.nn.ModuleDict": "modules"}
-
 
 class Calls(Core):
     """Calls by the kind of callee."""
@@ -120,7 +118,7 @@ class Calls(Core):
             )
             self.objects.append(made)
             return made
-        if callee.name in _CONTAINERS:
+        if callee.name in self.library.containers:
             return self._container(callee.name, arguments, keywords, tree, frame, is_open)
         if callee.name == "functools.partial" and arguments and not is_open:
             return Partial(anchor, self.identities.fresh(), arguments[0], arguments[1:], dict(keywords))

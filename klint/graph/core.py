@@ -44,14 +44,6 @@ WIDTH = 24
 DEPTH = 300
 """How deep expressions and followed calls may nest."""
 
-GRAD_MODES = {
-    "torch.no_grad": False,
-    "torch.inference_mode": False,
-    "torch.set_grad_enabled": False,
-    "torch.enable_grad": True,
-}
-"""Contexts and decorators that say whether gradients are recorded; what ``set_grad_enabled`` is told may be no."""
-
 OBJECTS = (Class, Function, Instance, Items, ModuleObject, Partial, Reference, Super)
 """Nodes whose attributes and calls are looked up in themselves; all others are taken for tensors or numbers."""
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from klint.graph.core import CALL_STEPS, GRAD_MODES, STEPS, Core
+from klint.graph.core import CALL_STEPS, STEPS, Core
 from klint.graph.nodes import Function, Items, Node, Reference
 from klint.graph.scope import Frame, Path, Scope
 
@@ -15,13 +15,6 @@ CALLS = 12
 
 TRANSPARENT = frozenset(
     {
-        "torch.no_grad",
-        "torch.enable_grad",
-        "torch.inference_mode",
-        "torch.jit.script",
-        "torch.jit.export",
-        "torch.jit.ignore",
-        "torch.compile",
         "builtins.staticmethod",
         "builtins.classmethod",
         "builtins.property",
@@ -29,11 +22,10 @@ TRANSPARENT = frozenset(
         "functools.lru_cache",
         "functools.cache",
         "functools.cached_property",
-        "torch.distributions.utils.lazy_property",
         "typing.no_type_check",
     }
 )
-"""Decorators after which a function still computes what its body says."""
+"""Decorators of Python's own after which a function still computes what its body says."""
 
 
 class Functions(Core):
@@ -142,7 +134,7 @@ class Functions(Core):
             return False
         for decorator in getattr(function.definition, "decorator_list", ()):
             name = self.decorator_name(decorator, function.scope)
-            if name not in TRANSPARENT and not name.endswith((".setter", ".getter")):
+            if name not in TRANSPARENT | self.library.transparent and not name.endswith((".setter", ".getter")):
                 return True
         return False
 
@@ -150,9 +142,11 @@ class Functions(Core):
         """Whether gradients are recorded in a function's body, where they are or are not ``outside``."""
         for decorator in getattr(function.definition, "decorator_list", ()):
             name = self.decorator_name(decorator, function.scope)
-            if name in GRAD_MODES:
-                return GRAD_MODES[name]
-            outside = outside and name in TRANSPARENT  # any other decorator may turn them off
+            if name in self.library.grad_modes:
+                return self.library.grad_modes[name]
+            outside = (
+                outside and name in TRANSPARENT | self.library.transparent
+            )  # any other decorator may turn them off
         return outside
 
     def decorator_name(self, tree: ast.expr, scope: Scope) -> str:

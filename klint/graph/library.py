@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,6 +50,22 @@ class Library(Protocol):
     @property
     def whole_views(self) -> frozenset[str]:
         """Those of them that show all numbers of their input."""
+
+    @property
+    def transparent(self) -> frozenset[str]:
+        """Decorators of the library's after which a function still computes what its body says."""
+
+    @property
+    def properties(self) -> frozenset[str]:
+        """Decorators of the library's that make a method a property."""
+
+    @property
+    def grad_modes(self) -> Mapping[str, bool]:
+        """Contexts and decorators that say whether gradients are recorded; one that is told so may say no."""
+
+    @property
+    def containers(self) -> Mapping[str, str]:
+        """Module classes that hold other modules, with the slot of their constructor for these."""
 
     def passes(self, name: str) -> bool:
         """Whether a function hands its first argument through, as far as what it computes goes (``torch.compile``)."""

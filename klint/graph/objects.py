@@ -37,7 +37,7 @@ _RECORDS = frozenset(
 """Decorators and bases that make ``__init__`` from the annotated attributes of the class."""
 
 
-_PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "torch.distributions.utils.lazy_property"})
+_PROPERTIES = frozenset({"builtins.property", "functools.cached_property"})
 """Decorators of methods that are read as attributes."""
 
 
@@ -293,7 +293,7 @@ class Objects(Core):
         if isinstance(value, Class):
             return found
         method = replace(found, bound=value)
-        if names & _PROPERTIES:
+        if names & (_PROPERTIES | self.library.properties):
             return self.call(method, (), {}, tree, frame)
         return method
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from typing import cast
 
 from klint.graph.containers import UNROLLED
-from klint.graph.core import GRAD_MODES, Branch, Core
+from klint.graph.core import Branch, Core
 from klint.graph.nodes import (
     Class,
     Constant,
@@ -275,7 +276,7 @@ class Statements(Core):
         outside = frame.grad_enabled
         for item in tree.items:
             value = self.evaluate(item.context_expr, frame)
-            frame.grad_enabled = _grad_enabled_in(value, frame.grad_enabled)
+            frame.grad_enabled = _grad_enabled_in(value, frame.grad_enabled, self.library.grad_modes)
             if item.optional_vars is not None:
                 entered = self.unknown(value.anchor, "klint does not know what the context manager returns")
                 self.assign(item.optional_vars, entered, frame)
@@ -332,7 +333,7 @@ _PLAIN_CONTEXTS = ("torch.", "contextlib.", "builtins.")
 """Where contexts come from that leave it as it is whether gradients are recorded; any other may turn them off."""
 
 
-def _grad_enabled_in(context: Node, outside: bool) -> bool:
+def _grad_enabled_in(context: Node, outside: bool, modes: Mapping[str, bool]) -> bool:
     """Whether gradients are recorded inside a context."""
     callee = context.callee if isinstance(context, Unknown) else None
     if not isinstance(callee, Reference):
@@ -340,7 +341,7 @@ def _grad_enabled_in(context: Node, outside: bool) -> bool:
     told = context.sources[0] if isinstance(context, Unknown) and context.sources else None
     if callee.name == "torch.set_grad_enabled" and isinstance(told, Constant):
         return bool(told.value)
-    return GRAD_MODES.get(callee.name, outside and callee.name.startswith(_PLAIN_CONTEXTS))
+    return modes.get(callee.name, outside and callee.name.startswith(_PLAIN_CONTEXTS))
 
 
 def _is_type_checking(tree: ast.expr) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from klint.graph.library import ModuleSignature, Signature
@@ -27,6 +27,20 @@ _PASSES = frozenset(
     torch.nn.utils.spectral_norm torch.nn.utils.parametrizations.weight_norm torch.nn.utils.parametrizations.spectral_norm
     """.split()
 )
+
+_PROPERTIES = frozenset({"torch.distributions.utils.lazy_property"})
+_GRAD_MODES = {
+    "torch.no_grad": False,
+    "torch.inference_mode": False,
+    "torch.set_grad_enabled": False,
+    "torch.enable_grad": True,
+}
+_TRANSPARENT = _PROPERTIES | frozenset(
+    """
+    torch.no_grad torch.enable_grad torch.inference_mode torch.compile torch.jit.script torch.jit.export torch.jit.ignore
+    """.split()
+)
+_CONTAINERS = {"torch.nn.Sequential": "args", "torch.nn.ModuleList": "modules", "torch.nn.ModuleDict": "modules"}
 
 OBJECTS = {
     "torch.distributions.Categorical": ("probs", "logits", "validate_args"),
@@ -69,6 +83,26 @@ class TorchLibrary:
     def tensor(self) -> str:
         """The qualified name of the tensor class."""
         return "torch.Tensor"
+
+    @property
+    def transparent(self) -> frozenset[str]:
+        """Decorators of torch after which a function still computes what its body says."""
+        return _TRANSPARENT
+
+    @property
+    def properties(self) -> frozenset[str]:
+        """Decorators of torch that make a method a property."""
+        return _PROPERTIES
+
+    @property
+    def grad_modes(self) -> Mapping[str, bool]:
+        """Contexts and decorators that say whether gradients are recorded; ``set_grad_enabled`` may be told no."""
+        return _GRAD_MODES
+
+    @property
+    def containers(self) -> Mapping[str, str]:
+        """``nn.Sequential`` and kin, with the slot that holds their modules."""
+        return _CONTAINERS
 
     @property
     def views(self) -> frozenset[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 from klint.graph.calls import Calls
 from klint.graph.containers import Containers
@@ -13,12 +12,13 @@ from klint.graph.expressions import Expressions
 from klint.graph.functions import Functions, defaults, qualified_name
 from klint.graph.imports import Imports
 from klint.graph.library import Library
+from klint.graph.making import Makings
 from klint.graph.methods import Methods
 from klint.graph.nodes import Class, Function, Identities, Instance, ModuleObject, Node, Operation, Parameter
 from klint.graph.objects import Objects
 from klint.graph.operators import Operators
 from klint.graph.project import Project
-from klint.graph.relevance import bound_names, names_in, relevant_definitions
+from klint.graph.relevance import Relevance, bound_names, names_in, relevance
 from klint.graph.scope import Frame, Scope
 from klint.graph.statements import Statements
 from klint.source.python import SourceUnit
@@ -38,16 +38,18 @@ class Graph:
 
 
 @dataclass(eq=False)
-class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Objects, Containers, Imports):
+class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Objects, Makings, Containers, Imports):
     """Walks over one module."""
 
+    relevances: dict[SourceUnit, Relevance] = field(default_factory=dict)
     classes: list[Class] = field(default_factory=list)
     wanted: frozenset[str] = frozenset()
 
     def module(self) -> Graph:
         """Walk over the module's body, then over each function and method as if nothing were known of its callers."""
         scope = Scope(self.unit)
-        relevant = relevant_definitions(self.unit.tree, self.library.wanted | self.wanted)
+        self.reached = self.relevance(self.unit).names
+        relevant = self.relevance(self.unit).definitions
         frame = Frame(scope, runs=True)
         for statement in self.unit.tree.body:
             self.steps = 0
@@ -66,13 +68,24 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
         if function.definition not in self.followed:
             return False
         nested = function.scope.parent is not None and not function.scope.is_class
-        return nested or not self._rebound.isdisjoint(names_in(function.definition))
+        return nested or not self.rebound(function.unit).isdisjoint(names_in(function.definition))
 
-    @cached_property
-    def _rebound(self) -> frozenset[str]:
-        """The names that the module binds more than once, outside of functions or as their globals."""
-        bound = Counter(bound_names(self.unit.tree))
-        return frozenset(name for name, times in bound.items() if times > 1)
+    def rebound(self, unit: SourceUnit) -> frozenset[str]:
+        """The names that a module binds more than once, outside of functions or as their globals."""
+        known: frozenset[str] | None = getattr(unit.tree, "_klint_rebound", None)
+        if known is None:
+            bound = Counter(bound_names(unit.tree))
+            known = frozenset(name for name, times in bound.items() if times > 1)
+            unit.tree._klint_rebound = known  # type: ignore[attr-defined]
+        return known
+
+    def relevance(self, unit: SourceUnit) -> Relevance:
+        """What of a module can matter; of other modules than the one that is built, by the library's names alone."""
+        if unit not in self.relevances:
+            wanted = self.library.wanted | (self.wanted if unit is self.unit else frozenset())
+            names = any(name in unit.text for name in wanted)
+            self.relevances[unit] = relevance(unit.tree, wanted) if names else Relevance(frozenset(), wanted)
+        return self.relevances[unit]
 
     def budgeted(self, function: Function) -> None:
         """Walk a function with a step budget of its own."""
@@ -96,7 +109,7 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
         receiver = Instance(cls.anchor, self.identities.fresh(), cls)
         initialise = self.find(cls, "__init__")
         if isinstance(initialise, Function):
-            self.standalone(replace(initialise, bound=receiver))
+            self.standalone(replace(initialise, bound=receiver), constructs=receiver)
         mark, settled = self.heap.mark(), set(self.settled)
         for name, method in methods:
             if name != "__init__":
@@ -105,8 +118,17 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
                 self.heap.rewind(mark)
         self.settled = settled
 
-    def standalone(self, function: Function, depth: int = 0) -> None:
-        """Walk a function about whose callers nothing is known: its parameters stand for themselves."""
+    def standalone(
+        self,
+        function: Function,
+        depth: int = 0,
+        asked: tuple[str, ...] | None = None,
+        constructs: Instance | None = None,
+    ) -> None:
+        """Walk a function about whose callers nothing is known: its parameters stand for themselves.
+
+        ``asked`` are the names for which it is walked, if not for all; ``constructs`` the object whose constructor it is.
+        """
         definition = function.definition
         if definition in self.active or isinstance(definition, ast.Lambda):
             return
@@ -135,6 +157,11 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
         for star in (parameters.vararg, parameters.kwarg):
             if star is not None:
                 names[star.arg] = self.unknown(frame.anchor(star), "what callers pass is not known")
+        if constructs is not None:
+            self.postpone(constructs, function, frame)
+            return
+        if asked is not None:
+            frame.part = self.slice(function, asked)
         self.walk(function, frame)
 
 

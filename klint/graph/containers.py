@@ -17,12 +17,11 @@ from klint.graph.nodes import (
     Sequence,
 )
 from klint.graph.scope import Frame
+from klint.graph.slices import CHANGES
 from klint.source.python import Anchor
 
 UNROLLED = 4
 """Of so many items at most a loop sees each; of longer sequences it sees some item."""
-
-_CHANGES = frozenset("append extend insert remove pop clear sort reverse update setdefault popitem add_module".split())
 
 
 class Containers(Core):
@@ -159,7 +158,7 @@ class Containers(Core):
                 column = 0 if name == "keys" else 1
                 return self.sequence("list", tuple(entry[column] for entry in receiver.entries), anchor)
         holds = isinstance(receiver, ModuleObject) and isinstance(receiver.options.get("args"), Sequence)
-        if name in _CHANGES and (holds or isinstance(receiver, (Sequence, Dictionary, Items))):
+        if name in CHANGES and (holds or isinstance(receiver, (Sequence, Dictionary, Items))):
             self.rebind(receiver, self._changed(receiver, name, arguments, tree, frame), frame)
             return receiver if holds else self.unknown(anchor, "what the method returns is not followed")
         return None

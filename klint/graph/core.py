@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from klint.graph.heap import Heap, Key
 from klint.graph.library import Library, Signature
@@ -31,6 +32,9 @@ from klint.graph.parts import Parts
 from klint.graph.project import Project
 from klint.graph.scope import Frame, Scope
 from klint.source.python import Anchor, SourceUnit
+
+if TYPE_CHECKING:
+    from klint.graph.making import Making
 
 STEPS = 30_000
 """how many expressions the walk over one function may cost; code that is built to be slow yields Unknown, never a hang."""
@@ -96,6 +100,13 @@ class Core(Parts):
     followed: set[ast.AST] = field(default_factory=set)
     too_large: set[ast.AST] = field(default_factory=set)
     merged: list[tuple[Node, Node]] = field(default_factory=list)
+    makings: dict[int, Making] = field(default_factory=dict)
+    given: dict[int, list[Making]] = field(default_factory=dict)
+    elsewhere: dict[str, list[Making]] = field(default_factory=dict)
+    reached: frozenset[str] = frozenset()
+    effect: tuple[ast.AST, frozenset[str]] | None = None
+    set_by: dict[tuple[int, str, int], frozenset[str]] = field(default_factory=dict)
+    leading: dict[tuple[int, str, int], bool] = field(default_factory=dict)
 
     def dictionary(self, entries: tuple[tuple[Node, Node], ...], anchor: Anchor) -> Dictionary:
         """A dict of which every entry is known."""

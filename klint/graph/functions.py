@@ -9,6 +9,7 @@ from dataclasses import replace
 from klint.graph.core import CALL_STEPS, STEPS, Core
 from klint.graph.nodes import Function, Items, Node, Reference
 from klint.graph.scope import Frame, Path, Scope
+from klint.source.python import Anchor
 
 CALLS = 12
 """How many calls deep functions are followed."""
@@ -48,6 +49,35 @@ class Functions(Core):
                 return self.unknown(anchor, f"a decorator may change what {function.name} returns")
             receiver = () if function.bound is None else (function.bound,)
             return self.call(wrapped, (*receiver, *arguments), keywords, tree, frame, is_open)
+        start = self.steps
+        inner = self.opened(function, arguments, keywords, anchor, frame, is_open)
+        if not isinstance(inner, Frame):
+            return inner
+        limit = self.limit
+        self.limit = own = min(STEPS, start + CALL_STEPS)
+        if self.effect is not None and self.effect[0] is tree:
+            inner.part = self.slice(function, self.effect[1])
+        result = self.walk(function, inner)
+        spent = self.steps > self.limit
+        self.limit = limit
+        if spent:
+            if own < STEPS:  # it is too large by itself: it is not tried again, and its caller does not pay for it
+                self.too_large.add(function.definition)
+                self.steps = start
+            return self.unknown(anchor, f"{function.name} is too large to be followed")
+        self.followed.add(function.definition)
+        return result
+
+    def opened(
+        self,
+        function: Function,
+        arguments: tuple[Node, ...],
+        keywords: Mapping[str, Node],
+        anchor: Anchor,
+        frame: Frame,
+        is_open: bool,
+    ) -> Frame | Node:
+        """The frame in which a function's body is walked, with its parameters bound; what it returns where it cannot be followed."""
         if function.definition in self.active or frame.depth >= CALLS:
             return self.unknown(anchor, f"{function.name} is recursive, or called too many calls deep")
         if function.definition in self.too_large:
@@ -69,19 +99,8 @@ class Functions(Core):
             grad_enabled=self.grad_enabled(function, frame.grad_enabled),
         )
         receiver = () if function.bound is None else (function.bound,)
-        limit, start = self.limit, self.steps
-        self.limit = own = min(STEPS, start + CALL_STEPS)
         self.bind_parameters(function, (*receiver, *arguments), keywords, inner, anchor)
-        result = self.walk(function, inner)
-        spent = self.steps > self.limit
-        self.limit = limit
-        if spent:
-            if own < STEPS:  # it is too large by itself: it is not tried again, and its caller does not pay for it
-                self.too_large.add(function.definition)
-                self.steps = start
-            return self.unknown(anchor, f"{function.name} is too large to be followed")
-        self.followed.add(function.definition)
-        return result
+        return inner
 
     def walk(self, function: Function, frame: Frame) -> Node:
         """Walk a function's body in a frame whose parameters are bound; what it returns."""

@@ -28,6 +28,12 @@ class Heap:
         self._values[key] = value
         self._held.add(id(value))
 
+    def keep(self, key: Key, value: Node) -> None:
+        """Let an attribute hold what it has held all the time, unless it was set since: no branch takes that back."""
+        if key not in self._values:
+            self._values[key] = value
+            self._held.add(id(value))
+
     def replace(self, old: Node, new: Node) -> None:
         """Let every attribute that holds ``old`` hold ``new``."""
         if id(old) in self._held:

@@ -107,6 +107,7 @@ class Methods(Core):
 
     def rebind(self, old: Node, new: Node, frame: Frame) -> None:
         """After an operation in place every name and attribute that holds the object holds its new value."""
+        self.before_change(old)
         scope: Scope | None = frame.scope
         while scope is not None:
             for name, value in scope.names.items():
@@ -127,6 +128,7 @@ class Methods(Core):
     ) -> Node:
         """A call of an attribute that is no tensor method."""
         if isinstance(receiver, (ModuleObject, Instance)) and name in _SELF_RETURNING:
+            self.make(receiver, name)
             found = self.heap.get((receiver.identity, name))
             if found is None and not (isinstance(receiver, Instance) and self.defines(receiver.cls, name)):
                 return receiver

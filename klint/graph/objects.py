@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from klint.graph.core import OBJECTS, Core
 from klint.graph.library import Signature
+from klint.graph.making import MODULE
 from klint.graph.nodes import (
     Choice,
     Class,
@@ -27,9 +28,6 @@ from klint.graph.nodes import (
 )
 from klint.graph.scope import Frame
 from klint.source.python import Anchor, tree_nodes
-
-_MODULE = "<module>"
-"""The attribute under which an object of a class that derives from a library module holds that module."""
 
 _RECORDS = frozenset(
     {"dataclasses.dataclass", "dataclass", "attr.s", "attrs.define", "attrs.frozen", "typing.NamedTuple"}
@@ -59,12 +57,30 @@ class Objects(Core):
         made = Instance(frame.anchor(tree), self.identities.fresh(), cls)
         method = self.find(cls, "__init__")
         if isinstance(method, Function):
-            self.follow(replace(method, bound=made), arguments, keywords, tree, frame, is_open)
+            self._construct(made, replace(method, bound=made), arguments, keywords, tree, frame, is_open)
         elif self._is_record(cls):
             self._fill(made, arguments, keywords, is_open, frame)
         else:
             self._make_module(made, cls, arguments, keywords, tree, frame, is_open)
         return made
+
+    def _construct(
+        self,
+        made: Instance,
+        function: Function,
+        arguments: tuple[Node, ...],
+        keywords: Mapping[str, Node],
+        tree: ast.AST,
+        frame: Frame,
+        is_open: bool,
+    ) -> None:
+        """Call ``__init__``; its body is walked as far as it is asked for."""
+        if self.decorated(function, frame):
+            self.follow(function, arguments, keywords, tree, frame, is_open)
+            return
+        inner = self.opened(function, arguments, keywords, frame.anchor(tree), frame, is_open)
+        if isinstance(inner, Frame):
+            self.postpone(made, function, inner)
 
     def _is_record(self, cls: Class) -> bool:
         names = [self.decorator_name(decorator, cls.scope) for decorator in cls.definition.decorator_list]
@@ -126,7 +142,7 @@ class Objects(Core):
             elif isinstance(base, Reference):
                 module = self.call(base, arguments, keywords, tree, frame, is_open)
                 if isinstance(module, ModuleObject):
-                    self.heap.set((made.identity, _MODULE), module)
+                    self.heap.set((made.identity, MODULE), module)
                 return
 
     def call_instance(
@@ -145,7 +161,7 @@ class Objects(Core):
             method = self.find(callee.cls, name)
             if isinstance(method, Function):
                 return self.call(replace(method, bound=callee), arguments, keywords, tree, frame, is_open)
-        module = self.heap.get((callee.identity, _MODULE))
+        module = self._module(callee)
         if module is not None:
             return self.call(module, arguments, keywords, tree, frame, is_open)
         why = "what calling the object computes is not known"
@@ -171,10 +187,15 @@ class Objects(Core):
         if name == "__init__":
             self._make_module(instance, instance.cls, arguments, keywords, tree, frame, is_open, value.cls)
             return self.constant(None, frame.anchor(tree))
-        module = self.heap.get((instance.identity, _MODULE))
+        module = self._module(instance)
         if module is not None and name in ("forward", "__call__"):
             return self.call(module, arguments, keywords, tree, frame, is_open)
         return self.unknown(frame.anchor(tree), "the method is not in what klint can see")
+
+    def _module(self, instance: Instance) -> Node | None:
+        """The library module that an object is."""
+        self.make(instance, MODULE)
+        return self.heap.get((instance.identity, MODULE))
 
     def lineage(self, cls: Class) -> Iterator[Class | Reference]:
         """A class, then its bases depth first, as far as they are known; library classes stand as references."""
@@ -214,6 +235,8 @@ class Objects(Core):
         value = self.feasible(value)
         if isinstance(value, Instance):
             self.settle(value, name, frame)
+        elif name in self.elsewhere:
+            self.make_elsewhere(name)
         known = self.heap.get((value.identity, name))
         if known is not None:
             return known
@@ -249,7 +272,7 @@ class Objects(Core):
                 return self._learnt(value, name, learnt, anchor, frame)
             if name in value.options:
                 return value.options[name]
-        module = self.heap.get((value.identity, _MODULE)) if isinstance(value, Instance) else None
+        module = self._module(value) if isinstance(value, Instance) else None
         if module is not None:
             return self.attribute(module, name, tree, frame)
         if not isinstance(value, (*OBJECTS, Sequence, Dictionary, Constant)):
@@ -303,6 +326,11 @@ class Objects(Core):
         if key in self.settled:
             return
         self.settled.add(key)
+        is_set = self.make(value, name)
+        if name in self.elsewhere:
+            self.make_elsewhere(name)
+        if is_set or self.heap.get(key) is not None:
+            return
         for base in self.lineage(value.cls):
             if not isinstance(base, Class):
                 continue
@@ -314,7 +342,7 @@ class Objects(Core):
     def _join_setter(self, key: tuple[int, str], function: Function, frame: Frame) -> None:
         before, mark, steps = self.heap.get(key), self.heap.mark(), len(self.trace)
         objects = len(self.objects)
-        self.standalone(function, depth=frame.depth + 1)
+        self.standalone(function, depth=frame.depth + 1, asked=(key[1],))
         after = self.heap.get(key)
         self.heap.rewind(mark)
         del self.trace[steps:]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from klint.graph.nodes import Class, Function, Instance, Node, Super
+from klint.graph.nodes import Class, Function, Instance, Node, Reference, Super
+from klint.graph.relevance import Relevance
 from klint.graph.scope import Frame, Scope
-from klint.source.python import SourceUnit
+from klint.graph.slices import Slice
+from klint.source.python import Anchor, SourceUnit
 
 
 class Parts:
@@ -163,6 +165,58 @@ class Parts:
         """Any item of an iterable."""
         raise NotImplementedError
 
+    def opened(
+        self,
+        function: Function,
+        arguments: tuple[Node, ...],
+        keywords: Mapping[str, Node],
+        anchor: Anchor,
+        frame: Frame,
+        is_open: bool,
+    ) -> Frame | Node:
+        """The frame in which a function's body is walked, or what it returns where it cannot be followed."""
+        raise NotImplementedError
+
+    def walk(self, function: Function, frame: Frame) -> Node:
+        """Walk a function's body in a frame whose parameters are bound; what it returns."""
+        raise NotImplementedError
+
+    def decorated(self, function: Function, frame: Frame) -> bool:
+        """Whether a decorator may change what the function computes."""
+        raise NotImplementedError
+
+    def postpone(self, instance: Instance, function: Function, frame: Frame) -> None:
+        """Call a constructor whose body is walked as far as it is asked for."""
+        raise NotImplementedError
+
+    def make_elsewhere(self, name: str) -> None:
+        """Walk the constructors that may set an attribute of another object than their own."""
+        raise NotImplementedError
+
+    def make(self, instance: Node, name: str) -> bool:
+        """Walk what a constructor does to set an attribute; whether it is set."""
+        raise NotImplementedError
+
+    def before_change(self, changed: Node, name: str = "") -> None:
+        """What has to be walked before an object, or an attribute of it, changes."""
+        raise NotImplementedError
+
+    def slice(self, function: Function, asked: Iterable[str], seeds: Iterable[str] = ()) -> Slice:
+        """What of a body ``asked`` names rest on, and what leads to ``seeds``."""
+        raise NotImplementedError
+
+    def rebound(self, unit: SourceUnit) -> frozenset[str]:
+        """The names that a module binds more than once."""
+        raise NotImplementedError
+
+    def relevance(self, unit: SourceUnit) -> Relevance:
+        """What of a module can matter."""
+        raise NotImplementedError
+
+    def lineage(self, cls: Class) -> Iterator[Class | Reference]:
+        """A class, then its bases as far as they are known."""
+        raise NotImplementedError
+
     def define(self, cls: Class) -> None:
         """Note a class whose methods are to be walked."""
         raise NotImplementedError
@@ -171,6 +225,12 @@ class Parts:
         """Whether a class or one of its bases in sight defines an attribute."""
         raise NotImplementedError
 
-    def standalone(self, function: Function, depth: int = 0) -> None:
+    def standalone(
+        self,
+        function: Function,
+        depth: int = 0,
+        asked: tuple[str, ...] | None = None,
+        constructs: Instance | None = None,
+    ) -> None:
         """Walk a function about whose callers nothing is known."""
         raise NotImplementedError

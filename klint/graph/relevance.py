@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from klint.source.python import tree_nodes
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def relevant_definitions(tree: ast.Module, wanted: frozenset[str]) -> frozenset[ast.AST]:
+@dataclass(frozen=True, eq=False)
+class Relevance:
+    """The functions of a module that can matter, and the names through which they are reached."""
+
+    definitions: frozenset[ast.AST] = frozenset()
+    names: frozenset[str] = frozenset()
+
+
+def relevance(tree: ast.Module, wanted: frozenset[str]) -> Relevance:
     """The functions of a module that mention a wanted name, or a name through which one is reached.
 
     Such names are those of functions that matter, of classes with a method that matters and of those that derive from them, and
@@ -47,7 +56,7 @@ def relevant_definitions(tree: ast.Module, wanted: frozenset[str]) -> frozenset[
         for targets, names in assignments:
             if names & reached:
                 reached |= targets
-    return frozenset(found)
+    return Relevance(frozenset(found), frozenset(reached))
 
 
 def _definitions(tree: ast.AST, owner: str | None = None) -> Iterator[tuple[Definition, str | None]]:

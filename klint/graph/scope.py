@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from klint.graph.nodes import Class, Node
+from klint.graph.slices import Slice
 from klint.source.python import Anchor, SourceUnit
 
 Path = tuple[tuple[Node, bool], ...]
@@ -52,7 +53,7 @@ class Frame:
 
     ``returns`` holds each returned value with the conditions that lead to it inside this body; ``base`` is the length of
     ``path`` at which the body began; ``callers`` the calls that led here, the nearest first. ``grad_enabled`` says whether gradients
-    are recorded here, so far as contexts and decorators show.
+    are recorded here, so far as contexts and decorators show. ``part`` is what of the body is walked, if not all of it.
     """
 
     scope: Scope
@@ -69,6 +70,7 @@ class Frame:
     loops: int = 0
     runs: bool = False
     grad_enabled: bool = True
+    part: Slice | None = None
 
     def anchor(self, tree: ast.AST) -> Anchor:
         """The place of a tree node of this body."""

@@ -32,6 +32,8 @@ class Statements(Core):
         for statement in body:
             if self.steps > self.limit:
                 return True
+            if frame.part is not None and statement not in frame.part.statements:
+                continue
             method = getattr(self, "_" + type(statement).__name__, None)
             if method is not None and method(statement, frame) is False:
                 return False
@@ -40,7 +42,11 @@ class Statements(Core):
     # Bindings.
 
     def _Expr(self, tree: ast.Expr, frame: Frame) -> None:
+        outer = self.effect
+        if frame.part is not None and isinstance(tree.value, ast.Call):  # of what it does, nothing else is asked
+            self.effect = tree.value, frame.part.names
         self.evaluate(tree.value, frame)
+        self.effect = outer
 
     def _Assign(self, tree: ast.Assign, frame: Frame) -> None:
         value = self.evaluate(tree.value, frame)
@@ -61,7 +67,9 @@ class Statements(Core):
         if isinstance(target, ast.Name):
             frame.bind(target.id, value)
         elif isinstance(target, ast.Attribute):
-            key = (self.evaluate(target.value, frame).identity, target.attr)
+            holder = self.evaluate(target.value, frame)
+            key = (holder.identity, target.attr)
+            self.before_change(holder, target.attr)
             self.heap.set(key, value)
             self.settled.add(key)
         elif isinstance(target, (ast.Tuple, ast.List)):

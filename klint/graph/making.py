@@ -1,0 +1,185 @@
+"""Objects are made on demand: of ``__init__`` is walked what an attribute rests on, when it is first asked for.
+
+Most of what a constructor does is behind no loss, and most objects are never looked into. What a loss is named in is walked at once.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from klint.graph.core import CALL_STEPS, STEPS, Core
+from klint.graph.nodes import Class, Function, Instance, Node, Reference
+from klint.graph.scope import Frame, Scope
+from klint.graph.slices import Body, Slice, Step, slice_of
+
+MODULE = "<module>"
+"""The attribute under which an object of a class that derives from a library module holds that module."""
+
+
+@dataclass(eq=False)
+class Making:
+    """An object whose constructor was called with the arguments that ``frame`` holds, and has been walked for the ``asked`` names."""
+
+    instance: Instance
+    function: Function
+    frame: Frame
+    asked: set[str] = field(default_factory=set)
+    is_complete: bool = False
+    running: int = 0
+
+
+class Makings(Core):
+    """Walks constructors part by part."""
+
+    def postpone(self, instance: Instance, function: Function, frame: Frame) -> None:
+        """Walk of a constructor, whose parameters are bound in ``frame``, what leads to a loss or changes what it was given."""
+        making = self.makings[instance.identity] = Making(instance, function, frame)
+        for value in frame.scope.names.values():
+            if value is not instance:
+                self.given.setdefault(value.identity, []).append(making)
+        if not self._can_wait(function, frame):
+            self._walk_part(making, None)
+            return
+        for name in self._sets_elsewhere(instance.cls):
+            self.elsewhere.setdefault(name, []).append(making)
+        self._walk_part(making, self.slice(function, (), self.reached))
+
+    def make_elsewhere(self, name: str) -> None:
+        """Walk the constructors that may set an attribute of another object than their own, before that attribute is looked at."""
+        for making in self.elsewhere.get(name, ()):
+            self.make(making.instance, name)
+
+    def make(self, instance: Node, name: str) -> bool:
+        """Walk what a constructor does to set an attribute, before that is looked at; whether the attribute is set."""
+        making = self.makings.get(instance.identity)
+        if making is not None and not making.is_complete and name not in making.asked:
+            self._walk_part(making, self.slice(making.function, (name,)))
+        return making is not None and self.heap.get((instance.identity, name)) is not None
+
+    def before_change(self, changed: Node, name: str = "") -> None:
+        """Before an object, or an attribute of it, changes: walk the constructors that were given it and have yet to look at it."""
+        own = self.makings.get(changed.identity)
+        if own is not None and not own.running:
+            self.make(changed, name)
+        for making in self.given.get(changed.identity, ()):
+            if not making.is_complete and not making.running and (not name or name in _body(making.function).readers):
+                self._walk_part(making, None)
+
+    def slice(self, function: Function, asked: Iterable[str], seeds: Iterable[str] = ()) -> Slice:
+        """What of a method's body ``asked`` names rest on, and what leads to ``seeds``."""
+        cls = function.bound.cls if isinstance(function.bound, Instance) else None
+
+        def sets(step: Step) -> frozenset[str]:
+            return frozenset() if cls is None else self._sets(cls, *_target(step, function))
+
+        def leads(step: Step) -> bool:
+            return cls is not None and self._leads(cls, *_target(step, function))
+
+        return slice_of(_body(function), asked, frozenset(seeds), sets, leads)
+
+    def _can_wait(self, function: Function, frame: Frame) -> bool:
+        """Whether a constructor does the same whenever it is walked.
+
+        It changes nothing that it is given, and sees the names of a module that binds each of them once.
+        """
+        module = function.scope.parent
+        return (
+            not any(name in frame.scope.names for step in _body(function).steps for name in step.changes)
+            and module is not None
+            and function.scope.is_class
+            and module.parent is None
+            and self.rebound(module.unit).isdisjoint(_body(function).readers)
+        )
+
+    def _walk_part(self, making: Making, part: Slice | None) -> None:
+        """Walk a part of a constructor, or all of it. What it sets was set before all that has happened since."""
+        if part is None:
+            making.is_complete = True
+        else:
+            making.asked |= part.names
+            if not part.statements:
+                return
+        template, function = making.frame, making.function
+        scope = Scope(template.scope.unit, template.scope.parent, dict(template.scope.names))
+        frame = replace(template, scope=scope, returns=[], yields=[], elsewhere={}, part=part)
+        mark, limit, start = self.heap.mark(), self.limit, self.steps
+        self.limit = own = min(STEPS, start + CALL_STEPS)
+        making.running += 1
+        self.walk(function, frame)
+        making.running -= 1
+        spent = self.steps > own
+        self.limit = limit
+        changes = self.heap.rewind(mark)
+        if spent:
+            self.steps = start if own < STEPS else self.steps
+            why = f"{function.name} is too large to be followed"
+            changes = {key: self.unknown(value.anchor, why) for key, value in changes.items()}
+        for key, value in changes.items():
+            self.heap.keep(key, value)
+
+    # What methods do, by names.
+
+    def _sets(self, cls: Class, name: str, after: Class | None) -> frozenset[str]:
+        """The attributes that a method may set, itself or by the methods that it calls."""
+        key = (cls.identity, name, after.identity if after is not None else 0)
+        if key not in self.set_by:
+            found = set[str]()
+            for method in self._reached_from(cls, name, after):
+                if isinstance(method, Function):
+                    found |= _body(method).sets
+                else:
+                    found.add(MODULE)
+            self.set_by[key] = frozenset(found)
+        return self.set_by[key]
+
+    def _sets_elsewhere(self, cls: Class) -> frozenset[str]:
+        """The attributes of other objects that a constructor may set, itself or by the methods that it calls."""
+        key = (cls.identity, "", 0)
+        if key not in self.set_by:
+            methods = self._reached_from(cls, "__init__", None)
+            bodies = (_body(method).elsewhere for method in methods if isinstance(method, Function))
+            self.set_by[key] = frozenset().union(*bodies)
+        return self.set_by[key]
+
+    def _leads(self, cls: Class, name: str, after: Class | None) -> bool:
+        """Whether a method leads to a loss, itself or by the methods that it calls."""
+        key = (cls.identity, name, after.identity if after is not None else 0)
+        if key not in self.leading:
+            self.leading[key] = any(
+                not isinstance(method, Function) or method.definition in self.relevance(method.unit).definitions
+                for method in self._reached_from(cls, name, after)
+            )
+        return self.leading[key]
+
+    def _reached_from(self, cls: Class, name: str, after: Class | None) -> Iterator[Function | Reference]:
+        """A method and those of the same object that it calls; a library class where that is what is constructed."""
+        queue: list[tuple[str, Class | None]] = [(name, after)]
+        seen = set[tuple[str, int]]()
+        for name, after in queue:
+            key = (name, 0 if after is None else after.identity)
+            if key in seen:
+                continue
+            seen.add(key)
+            method = self.find(cls, name, after)
+            if isinstance(method, Function) and not isinstance(method.definition, ast.Lambda):
+                yield method
+                queue.extend(_target(step, method) for step in _body(method).own_calls)
+            elif method is None and name == "__init__":
+                yield from (
+                    base
+                    for base in self.lineage(cls)
+                    if isinstance(base, Reference)
+                    and (self.library.module(base.name) or base.name in self.library.containers)
+                )
+
+
+def _body(function: Function) -> Body:
+    assert not isinstance(function.definition, ast.Lambda)
+    return Body.of(function.definition)
+
+
+def _target(step: Step, function: Function) -> tuple[str, Class | None]:
+    """Which method a step calls, and after which class it is looked for."""
+    return step.method, function.owner if step.is_super else None

@@ -1,0 +1,317 @@
+"""Slices: the statements of a body on which rests what is asked of it, judged by names alone.
+
+Most of what a body computes is behind no loss. A walk that leaves it out costs what matters, not what there is. A name stands for a variable and for an
+attribute alike, so that a slice may hold more than is needed, and never less.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from klint.source.python import tree_nodes
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef
+
+_SETTERS = frozenset({"register_buffer", "register_parameter", "register_module", "add_module", "setattr"})
+"""Calls that set an attribute whose name is given as text."""
+
+CHANGES = frozenset("append extend insert remove pop clear sort reverse update setdefault popitem add_module".split())
+"""Methods that change the container that they are called on."""
+
+_COMPOUND = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match)
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_BODIES = ("body", "orelse", "handlers", "finalbody", "cases")
+
+
+@dataclass(eq=False)
+class Step:
+    """A statement, or the head of a compound one: which names it reads, and which it binds or changes.
+
+    ``above`` are the statements that hold it, the nearest first. ``sets`` are the attributes among what it binds, ``elsewhere`` those that are not set on the receiver, and ``changes``
+    the variables whose objects it changes in place.
+    ``hands_on`` says that the receiver is given to a function that may set anything of it.
+    ``method`` is the name where it is a call of a method of the receiver's own, of which the names do not say what it sets;
+    ``is_super`` that it is asked of ``super()``.
+    """
+
+    tree: ast.stmt
+    above: tuple[Step, ...]
+    reads: set[str] = field(default_factory=set)
+    binds: set[str] = field(default_factory=set)
+    sets: set[str] = field(default_factory=set)
+    elsewhere: set[str] = field(default_factory=set)
+    changes: set[str] = field(default_factory=set)
+    hands_on: bool = False
+    method: str = ""
+    is_super: bool = False
+
+    @property
+    def loop(self) -> Step | None:
+        """The nearest loop around it."""
+        return next((step for step in self.above if isinstance(step.tree, _LOOPS)), None)
+
+
+@dataclass(eq=False)
+class Body:
+    """The steps of a function's body, by name those that bind and that read it, and the attributes that they set."""
+
+    steps: list[Step] = field(default_factory=list)
+    binders: dict[str, list[Step]] = field(default_factory=dict)
+    readers: dict[str, list[Step]] = field(default_factory=dict)
+    sets: set[str] = field(default_factory=set)
+    elsewhere: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, definition: Definition) -> Body:
+        """The body of a definition, read once."""
+        known: Body | None = getattr(definition, "_klint_body", None)
+        if known is None:
+            arguments = definition.args
+            first = [*arguments.posonlyargs, *arguments.args][:1]
+            known = cls()
+            known._read(definition.body, (), first[0].arg if first else "")
+            for step in known.steps:
+                known.sets |= step.sets
+                known.elsewhere |= step.elsewhere
+                for name in step.binds:
+                    known.binders.setdefault(name, []).append(step)
+                for name in step.reads:
+                    known.readers.setdefault(name, []).append(step)
+            definition._klint_body = known  # type: ignore[union-attr]
+        return known
+
+    def _read(self, body: list[ast.stmt], above: tuple[Step, ...], receiver: str) -> None:
+        for tree in body:
+            step = Step(tree, above)
+            self.steps.append(step)
+            if isinstance(tree, _COMPOUND):
+                for part in _head(tree):
+                    _take(part, step, receiver)
+                for inner in _inner(tree):
+                    self._read(inner, (step, *above), receiver)
+            else:
+                _take(tree, step, receiver)
+                if isinstance(tree, ast.Expr):
+                    _take_effect(tree.value, step, receiver)
+
+    @property
+    def own_calls(self) -> Iterator[Step]:
+        """The calls of the receiver's own methods that stand for themselves."""
+        return (step for step in self.steps if step.method)
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """The statements that are walked, and the names on which they rest."""
+
+    statements: frozenset[ast.stmt]
+    names: frozenset[str]
+
+
+def slice_of(
+    body: Body,
+    asked: Iterable[str],
+    seeds: frozenset[str] = frozenset(),
+    sets: Callable[[Step], Iterable[str]] = lambda _: (),
+    leads: Callable[[Step], bool] = lambda _: False,
+) -> Slice:
+    """What of a body ``asked`` names rest on, and the steps that mention ``seeds`` with all that is made of them.
+
+    ``sets`` says which attributes a call of the receiver's own method may set, ``leads`` whether it leads to where a seed is mentioned.
+    """
+    return _Slicer(body, sets, leads).run(asked, seeds)
+
+
+class _Slicer:
+    def __init__(self, body: Body, sets: Callable[[Step], Iterable[str]], leads: Callable[[Step], bool]) -> None:
+        self.body = body
+        self.kept: set[Step] = set()
+        self.known: set[str] = set()
+        self.queue: list[str] = []
+        self.leads = leads
+        self.setters: dict[str, list[Step]] = {}
+        for step in body.own_calls:
+            for name in sets(step):
+                self.setters.setdefault(name, []).append(step)
+
+    def run(self, asked: Iterable[str], seeds: frozenset[str]) -> Slice:
+        self.queue += asked
+        if self.queue:
+            for step in self.body.steps:
+                if step.hands_on:
+                    self._keep(step)
+        if seeds:
+            self._seed(seeds)
+        self._close()
+        if self.kept:
+            self._keep_control()
+        return Slice(frozenset(step.tree for step in self.kept), frozenset(self.known))
+
+    def _seed(self, seeds: frozenset[str]) -> None:
+        """Keep the steps that mention a seed, and those that use what they bind."""
+        queue = [
+            step
+            for step in self.body.steps
+            if not (step.reads.isdisjoint(seeds) and step.binds.isdisjoint(seeds)) or (step.method and self.leads(step))
+        ]
+        seen = set(queue)
+        for step in queue:
+            self._keep(step)
+            self.queue += step.binds
+            for name in step.binds:
+                for reader in self.body.readers.get(name, ()):
+                    if reader not in seen:
+                        seen.add(reader)
+                        queue.append(reader)
+
+    def _close(self) -> None:
+        while self.queue:
+            name = self.queue.pop()
+            if name not in self.known:
+                self.known.add(name)
+                for step in (*self.body.binders.get(name, ()), *self.setters.get(name, ())):
+                    self._keep(step)
+
+    def _keep(self, step: Step) -> None:
+        for one in (step, *step.above):
+            if one not in self.kept:
+                self.kept.add(one)
+                self.queue += one.reads
+
+    def _keep_control(self) -> None:
+        """Keep what ends a walk, or a turn of a loop that is kept."""
+        before = -1
+        while before != len(self.kept):
+            before = len(self.kept)
+            for step in self.body.steps:
+                if _ends_walk(step.tree) or (
+                    isinstance(step.tree, (ast.Break, ast.Continue)) and step.loop in self.kept
+                ):
+                    self._keep(step)
+            self._close()
+
+
+def _ends_walk(tree: ast.stmt) -> bool:
+    if isinstance(tree, ast.Expr):
+        return isinstance(tree.value, (ast.Yield, ast.YieldFrom))
+    return isinstance(tree, (ast.Return, ast.Raise, ast.Global, ast.Nonlocal))
+
+
+def _head(tree: ast.stmt) -> Iterator[ast.AST]:
+    """The parts of a compound statement that are no statements."""
+    for name, value in ast.iter_fields(tree):
+        if name not in _BODIES:
+            yield from (value if isinstance(value, list) else [value] if isinstance(value, ast.AST) else [])
+    for handler in getattr(tree, "handlers", ()):
+        yield ast.Name(handler.name or "", ast.Store())
+    for case in getattr(tree, "cases", ()):
+        yield case.pattern
+        if case.guard is not None:
+            yield case.guard
+
+
+def _inner(tree: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """The bodies inside a compound statement."""
+    for name in ("body", "orelse", "finalbody"):
+        yield getattr(tree, name, [])
+    for part in (*getattr(tree, "handlers", ()), *getattr(tree, "cases", ())):
+        yield part.body
+
+
+def _take(tree: ast.AST, step: Step, receiver: str) -> None:
+    """Take up the names of a tree."""
+    reads, binds = step.reads, step.binds
+    for node in tree_nodes(tree):
+        kind = node.__class__
+        if kind is ast.Name:
+            (reads if isinstance(node.ctx, ast.Load) else binds).add(node.id)  # type: ignore[attr-defined]
+        elif isinstance(node, ast.Attribute):
+            reads.add(node.attr)
+            if not isinstance(node.ctx, ast.Load):
+                _set(node, step, receiver)
+        elif isinstance(node, ast.Constant):
+            if isinstance(node.value, str) and node.value.isidentifier():
+                reads.add(node.value)
+        elif isinstance(node, ast.Subscript):
+            if not isinstance(node.ctx, ast.Load):
+                _change(node.value, step, receiver)
+        elif isinstance(node, ast.Call):
+            _take_call(node, step, receiver)
+        elif isinstance(node, ast.alias):
+            binds.add(node.asname or node.name.partition(".")[0])
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.MatchAs, ast.MatchStar)):
+            binds.add(node.name or "")
+    if isinstance(tree, ast.AugAssign):
+        reads |= binds
+
+
+def _take_call(call: ast.Call, step: Step, receiver: str) -> None:
+    """What a call changes, as its name tells: ``x.log_()``, ``x.append(y)``, ``setattr(x, "y", z)``."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if isinstance(call.func, ast.Attribute) and (name in CHANGES or (name.endswith("_") and not name.endswith("__"))):
+        _change(call.func.value, step, receiver)
+    if name in _SETTERS:
+        values = (*call.args, *(keyword.value for keyword in call.keywords))
+        names = (value.value for value in values if isinstance(value, ast.Constant) and isinstance(value.value, str))
+        step.sets.update(names)
+        step.binds |= step.sets
+
+
+def _take_effect(value: ast.expr, step: Step, receiver: str) -> None:
+    """A call that stands for itself may change whatever it is given."""
+    if isinstance(value, ast.Await):
+        value = value.value
+    if not isinstance(value, ast.Call):
+        return
+    if isinstance(value.func, ast.Attribute):
+        holder = value.func.value
+        is_super = isinstance(holder, ast.Call) and isinstance(holder.func, ast.Name) and holder.func.id == "super"
+        if is_super or (isinstance(holder, ast.Name) and holder.id == receiver):
+            step.method, step.is_super = value.func.attr, is_super
+            return
+        step.binds.update(_held(holder, receiver)[0])
+    for argument in (*value.args, *(keyword.value for keyword in value.keywords)):
+        step.hands_on = step.hands_on or (isinstance(argument, ast.Name) and argument.id == receiver)
+        step.binds.update(_held(argument, receiver)[0])
+
+
+def _set(target: ast.Attribute, step: Step, receiver: str) -> None:
+    step.binds.add(target.attr)
+    step.sets.add(target.attr)
+    names, variable = _held(target, receiver)
+    if variable:
+        step.changes.add(variable)
+    if len(names) > 1:
+        step.elsewhere.add(target.attr)
+
+
+def _change(tree: ast.expr, step: Step, receiver: str) -> None:
+    names, variable = _held(tree, receiver)
+    step.binds.update(names)
+    if variable:
+        step.changes.add(names.pop())
+    step.sets.update(names)
+
+
+def _held(tree: ast.expr, receiver: str) -> tuple[list[str], str]:
+    """The names by which the object is held that an expression shows, or of which it shows a part or a view, and the variable among them.
+
+    Of the receiver's attributes it is their own names alone: what is one's own is changed all the time.
+    """
+    names: list[str] = []
+    while True:
+        if isinstance(tree, ast.Name):
+            if names and tree.id == receiver:
+                return names, ""
+            return [*names, tree.id], tree.id
+        if isinstance(tree, ast.Attribute):
+            names.append(tree.attr)
+            tree = tree.value
+        elif isinstance(tree, (ast.Subscript, ast.Starred, ast.Await)):
+            tree = tree.value
+        elif isinstance(tree, ast.Call) and isinstance(tree.func, ast.Attribute):
+            tree = tree.func.value
+        else:
+            return names, ""

@@ -18,7 +18,7 @@ from klint.graph.nodes import Class, Function, Identities, Instance, ModuleObjec
 from klint.graph.objects import Objects
 from klint.graph.operators import Operators
 from klint.graph.project import Project
-from klint.graph.relevance import Relevance, bound_names, names_in, relevance
+from klint.graph.relevance import Relevance, bound_names, global_setters, names_in, relevance
 from klint.graph.scope import Frame, Scope
 from klint.graph.statements import Statements
 from klint.source.python import SourceUnit
@@ -78,6 +78,14 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
             known = frozenset(name for name, times in bound.items() if times > 1)
             unit.tree._klint_rebound = known  # type: ignore[attr-defined]
         return known
+
+    def seeds(self, unit: SourceUnit) -> frozenset[str]:
+        """The names that lead to a loss, and those of functions of a module that set its globals."""
+        setters: frozenset[str] | None = getattr(unit.tree, "_klint_global_setters", None)
+        if setters is None:
+            setters = global_setters(unit.tree) if "global " in unit.text else frozenset()
+            unit.tree._klint_global_setters = setters  # type: ignore[attr-defined]
+        return self.reached | setters
 
     def relevance(self, unit: SourceUnit) -> Relevance:
         """What of a module can matter; of other modules than the one that is built, by the library's names alone."""
@@ -160,8 +168,7 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
         if constructs is not None:
             self.postpone(constructs, function, frame)
             return
-        if asked is not None:
-            frame.part = self.slice(function, asked)
+        frame.part = self.walk_of(function, frame, returns=False) if asked is None else self.part_of(function, asked)
         self.walk(function, frame)
 
 

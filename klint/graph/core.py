@@ -31,6 +31,7 @@ from klint.graph.nodes import (
 from klint.graph.parts import Parts
 from klint.graph.project import Project
 from klint.graph.scope import Frame, Scope
+from klint.graph.slices import Slice
 from klint.source.python import Anchor, SourceUnit
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ class Core(Parts):
     given: dict[int, list[Making]] = field(default_factory=dict)
     elsewhere: dict[str, list[Making]] = field(default_factory=dict)
     reached: frozenset[str] = frozenset()
-    effect: tuple[ast.AST, frozenset[str]] | None = None
+    effect: tuple[ast.AST, Slice] | None = None
+    parts: dict[tuple[object, ...], Slice | None] = field(default_factory=dict)
     set_by: dict[tuple[int, str, int], frozenset[str]] = field(default_factory=dict)
     leading: dict[tuple[int, str, int], bool] = field(default_factory=dict)
 

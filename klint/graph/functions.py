@@ -55,8 +55,11 @@ class Functions(Core):
             return inner
         limit = self.limit
         self.limit = own = min(STEPS, start + CALL_STEPS)
-        if self.effect is not None and self.effect[0] is tree:
-            inner.part = self.slice(function, self.effect[1])
+        subject = function.bound or (arguments[0] if arguments else None)
+        if self.effect is not None and self.effect[0] is tree and subject is frame.receiver:
+            inner.part = self.part_of(function, self.effect[1].names, self.effect[1].seeds)
+        else:
+            inner.part = self.walk_of(function, inner, returns=True)
         result = self.walk(function, inner)
         spent = self.steps > self.limit
         self.limit = limit

@@ -10,9 +10,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from klint.graph.core import CALL_STEPS, STEPS, Core
-from klint.graph.nodes import Class, Function, Instance, Node, Reference
+from klint.graph.nodes import (
+    Choice,
+    Class,
+    Dictionary,
+    Function,
+    Instance,
+    Items,
+    ModuleObject,
+    Node,
+    Partial,
+    Reference,
+    Sequence,
+)
 from klint.graph.scope import Frame, Scope
-from klint.graph.slices import Body, Slice, Step, slice_of
+from klint.graph.slices import Body, Slice, Slicer, Step
 
 MODULE = "<module>"
 """The attribute under which an object of a class that derives from a library module holds that module."""
@@ -44,7 +56,7 @@ class Makings(Core):
             return
         for name in self._sets_elsewhere(instance.cls):
             self.elsewhere.setdefault(name, []).append(making)
-        self._walk_part(making, self.slice(function, (), self.reached))
+        self._walk_part(making, self.part_of(function, (), self.seeds(function.unit)))
 
     def make_elsewhere(self, name: str) -> None:
         """Walk the constructors that may set an attribute of another object than their own, before that attribute is looked at."""
@@ -55,7 +67,7 @@ class Makings(Core):
         """Walk what a constructor does to set an attribute, before that is looked at; whether the attribute is set."""
         making = self.makings.get(instance.identity)
         if making is not None and not making.is_complete and name not in making.asked:
-            self._walk_part(making, self.slice(making.function, (name,)))
+            self._walk_part(making, self.part_of(making.function, (name,)))
         return making is not None and self.heap.get((instance.identity, name)) is not None
 
     def before_change(self, changed: Node, name: str = "") -> None:
@@ -67,8 +79,40 @@ class Makings(Core):
             if not making.is_complete and not making.running and (not name or name in _body(making.function).readers):
                 self._walk_part(making, None)
 
-    def slice(self, function: Function, asked: Iterable[str], seeds: Iterable[str] = ()) -> Slice:
-        """What of a method's body ``asked`` names rest on, and what leads to ``seeds``."""
+    def part_of(self, function: Function, asked: Iterable[str], seeds: frozenset[str] = frozenset()) -> Slice | None:
+        """What of a function's body ``asked`` names rest on, and what leads to ``seeds``; None for all of it."""
+        key = (function.definition, _class(function), frozenset(asked), seeds)
+        if key not in self.parts:
+            slicer = self._slicer(function)
+            self.parts[key] = None if slicer is None else slicer.part(asked, seeds)
+        return self.parts[key]
+
+    def walk_of(self, function: Function, frame: Frame, returns: bool) -> Slice | None:
+        """What of a body leads to a loss, or changes what others see, or is returned; None for all of it. ``frame`` holds its parameters."""
+        given = frozenset(name for name, value in frame.scope.names.items() if self._is_lead(value))
+        key = (function.definition, _class(function), given, returns)
+        if key not in self.parts:
+            slicer = self._slicer(function)
+            self.parts[key] = None if slicer is None else slicer.walk(self.seeds(function.unit) | given, returns)
+        return self.parts[key]
+
+    def _is_lead(self, value: Node) -> bool:
+        """Whether a value that is given to a function may be a loss, or compute one."""
+        if isinstance(value, (ModuleObject, Reference)):
+            return value.name.rpartition(".")[2] in self.library.wanted or any(map(self._is_lead, value.operands()))
+        if isinstance(value, Function):
+            return value.name in self.reached or isinstance(value.definition, ast.Lambda)
+        if isinstance(value, Class):
+            return value.definition.name in self.reached
+        if isinstance(value, Instance):
+            return self._is_lead(value.cls)
+        if isinstance(value, (Choice, Sequence, Dictionary, Partial, Items)):
+            return any(map(self._is_lead, value.operands()))
+        return False
+
+    def _slicer(self, function: Function) -> Slicer | None:
+        if isinstance(function.definition, ast.Lambda) or _body(function).is_opaque:
+            return None
         cls = function.bound.cls if isinstance(function.bound, Instance) else None
 
         def sets(step: Step) -> frozenset[str]:
@@ -77,7 +121,7 @@ class Makings(Core):
         def leads(step: Step) -> bool:
             return cls is not None and self._leads(cls, *_target(step, function))
 
-        return slice_of(_body(function), asked, frozenset(seeds), sets, leads)
+        return Slicer(_body(function), sets, leads)
 
     def _can_wait(self, function: Function, frame: Frame) -> bool:
         """Whether a constructor does the same whenever it is walked.
@@ -97,6 +141,7 @@ class Makings(Core):
         """Walk a part of a constructor, or all of it. What it sets was set before all that has happened since."""
         if part is None:
             making.is_complete = True
+            part = self.walk_of(making.function, making.frame, returns=False)
         else:
             making.asked |= part.names
             if not part.statements:
@@ -178,6 +223,11 @@ class Makings(Core):
 def _body(function: Function) -> Body:
     assert not isinstance(function.definition, ast.Lambda)
     return Body.of(function.definition)
+
+
+def _class(function: Function) -> int:
+    """The identity of the class of a method's receiver."""
+    return function.bound.cls.identity if isinstance(function.bound, Instance) else 0
 
 
 def _target(step: Step, function: Function) -> tuple[str, Class | None]:

@@ -201,8 +201,16 @@ class Parts:
         """What has to be walked before an object, or an attribute of it, changes."""
         raise NotImplementedError
 
-    def slice(self, function: Function, asked: Iterable[str], seeds: Iterable[str] = ()) -> Slice:
-        """What of a body ``asked`` names rest on, and what leads to ``seeds``."""
+    def part_of(self, function: Function, asked: Iterable[str], seeds: frozenset[str] = frozenset()) -> Slice | None:
+        """What of a function's body ``asked`` names rest on, and what leads to ``seeds``; None for all of it."""
+        raise NotImplementedError
+
+    def walk_of(self, function: Function, frame: Frame, returns: bool) -> Slice | None:
+        """What of a body leads to a loss, or changes what others see, or is returned; None for all of it. ``frame`` holds its parameters."""
+        raise NotImplementedError
+
+    def seeds(self, unit: SourceUnit) -> frozenset[str]:
+        """The names that lead to a loss, and those of functions of a module that set its globals."""
         raise NotImplementedError
 
     def rebound(self, unit: SourceUnit) -> frozenset[str]:

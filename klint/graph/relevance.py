@@ -104,6 +104,16 @@ def _assignments(tree: ast.AST, attributes_only: bool) -> Iterator[tuple[frozens
                 yield frozenset(names), names_in(node.value)
 
 
+def global_setters(tree: ast.Module) -> frozenset[str]:
+    """The functions that bind a global of their module."""
+    definitions = (definition for definition, _ in _definitions(tree))
+    return frozenset(
+        definition.name
+        for definition in definitions
+        if any(isinstance(node, ast.Global) for node in tree_nodes(definition))
+    )
+
+
 def bound_names(tree: ast.Module) -> Iterator[str]:
     """Each name that a module's body binds, as often as it does; names that a function binds as globals count too."""
     queue: list[ast.AST] = list(tree.body)

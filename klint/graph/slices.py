@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from klint.source.python import tree_nodes
 
@@ -22,6 +22,7 @@ CHANGES = frozenset("append extend insert remove pop clear sort reverse update s
 
 _COMPOUND = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_OPAQUE = frozenset({"locals", "globals", "vars", "exec", "eval"})
 _BODIES = ("body", "orelse", "handlers", "finalbody", "cases")
 
 
@@ -46,6 +47,8 @@ class Step:
     hands_on: bool = False
     method: str = ""
     is_super: bool = False
+    yields: bool = False
+    is_opaque: bool = False
 
     @property
     def loop(self) -> Step | None:
@@ -55,13 +58,17 @@ class Step:
 
 @dataclass(eq=False)
 class Body:
-    """The steps of a function's body, by name those that bind and that read it, and the attributes that they set."""
+    """The steps of a function's body, by name those that bind and that read it, and the attributes that they set.
+
+    An opaque one binds names of other bodies, or names that cannot be told.
+    """
 
     steps: list[Step] = field(default_factory=list)
     binders: dict[str, list[Step]] = field(default_factory=dict)
     readers: dict[str, list[Step]] = field(default_factory=dict)
     sets: set[str] = field(default_factory=set)
     elsewhere: set[str] = field(default_factory=set)
+    is_opaque: bool = False
 
     @classmethod
     def of(cls, definition: Definition) -> Body:
@@ -75,6 +82,7 @@ class Body:
             for step in known.steps:
                 known.sets |= step.sets
                 known.elsewhere |= step.elsewhere
+                known.is_opaque = known.is_opaque or not step.reads.isdisjoint(_OPAQUE) or step.is_opaque
                 for name in step.binds:
                     known.binders.setdefault(name, []).append(step)
                 for name in step.reads:
@@ -104,50 +112,54 @@ class Body:
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """The statements that are walked, and the names on which they rest."""
+    """The statements that are walked, and the names on which they rest. Of ``bare`` ones it matters only that they are reached.
+
+    ``is_asked`` says that nothing but these names, and what mentions ``seeds``, is wanted of it.
+    """
 
     statements: frozenset[ast.stmt]
+    bare: frozenset[ast.stmt]
     names: frozenset[str]
+    seeds: frozenset[str] = frozenset()
+    is_asked: bool = False
 
 
-def slice_of(
-    body: Body,
-    asked: Iterable[str],
-    seeds: frozenset[str] = frozenset(),
-    sets: Callable[[Step], Iterable[str]] = lambda _: (),
-    leads: Callable[[Step], bool] = lambda _: False,
-) -> Slice:
-    """What of a body ``asked`` names rest on, and the steps that mention ``seeds`` with all that is made of them.
+@dataclass(eq=False)
+class Slicer:
+    """Finds what of a body matters.
 
     ``sets`` says which attributes a call of the receiver's own method may set, ``leads`` whether it leads to where a seed is mentioned.
     """
-    return _Slicer(body, sets, leads).run(asked, seeds)
 
+    body: Body
+    sets: Callable[[Step], frozenset[str]]
+    leads: Callable[[Step], bool]
+    _kept: set[Step] = field(default_factory=set)
+    _bare: set[Step] = field(default_factory=set)
+    _known: set[str] = field(default_factory=set)
+    _queue: list[str] = field(default_factory=list)
+    _setters: dict[str, list[Step]] = field(default_factory=dict)
 
-class _Slicer:
-    def __init__(self, body: Body, sets: Callable[[Step], Iterable[str]], leads: Callable[[Step], bool]) -> None:
-        self.body = body
-        self.kept: set[Step] = set()
-        self.known: set[str] = set()
-        self.queue: list[str] = []
-        self.leads = leads
-        self.setters: dict[str, list[Step]] = {}
-        for step in body.own_calls:
-            for name in sets(step):
-                self.setters.setdefault(name, []).append(step)
-
-    def run(self, asked: Iterable[str], seeds: frozenset[str]) -> Slice:
-        self.queue += asked
-        if self.queue:
+    def part(self, asked: Iterable[str], seeds: frozenset[str]) -> Slice:
+        """What ``asked`` names rest on, and the steps that mention ``seeds`` with all that is made of them."""
+        self._queue += asked
+        for step in self.body.own_calls:
+            for name in self.sets(step):
+                self._setters.setdefault(name, []).append(step)
+        if self._queue:
             for step in self.body.steps:
                 if step.hands_on:
                     self._keep(step)
-        if seeds:
-            self._seed(seeds)
-        self._close()
-        if self.kept:
-            self._keep_control()
-        return Slice(frozenset(step.tree for step in self.kept), frozenset(self.known))
+        self._seed(seeds)
+        return replace(self._closed(returns=False), seeds=seeds, is_asked=True)
+
+    def walk(self, seeds: frozenset[str], returns: bool) -> Slice:
+        """The steps that mention ``seeds``, what is changed for others to see, and, if they are asked for, what is returned."""
+        self._seed(seeds)
+        for step in self.body.steps:
+            if step.sets or step.changes or _shows(step.tree) or (step.method and self.sets(step)):
+                self._keep(step)
+        return self._closed(returns)
 
     def _seed(self, seeds: frozenset[str]) -> None:
         """Keep the steps that mention a seed, and those that use what they bind."""
@@ -159,44 +171,54 @@ class _Slicer:
         seen = set(queue)
         for step in queue:
             self._keep(step)
-            self.queue += step.binds
+            self._queue += step.binds
             for name in step.binds:
                 for reader in self.body.readers.get(name, ()):
                     if reader not in seen:
                         seen.add(reader)
                         queue.append(reader)
 
-    def _close(self) -> None:
-        while self.queue:
-            name = self.queue.pop()
-            if name not in self.known:
-                self.known.add(name)
-                for step in (*self.body.binders.get(name, ()), *self.setters.get(name, ())):
-                    self._keep(step)
-
-    def _keep(self, step: Step) -> None:
-        for one in (step, *step.above):
-            if one not in self.kept:
-                self.kept.add(one)
-                self.queue += one.reads
-
-    def _keep_control(self) -> None:
-        """Keep what ends a walk, or a turn of a loop that is kept."""
+    def _closed(self, returns: bool) -> Slice:
+        """All that rests on what is kept, and what ends a walk, or a turn of a loop, on the way."""
+        self._close()
         before = -1
-        while before != len(self.kept):
-            before = len(self.kept)
+        while (self._kept or returns) and before != len(self._kept):
+            before = len(self._kept)
             for step in self.body.steps:
-                if _ends_walk(step.tree) or (
-                    isinstance(step.tree, (ast.Break, ast.Continue)) and step.loop in self.kept
-                ):
+                tree = step.tree
+                if isinstance(tree, (ast.Return, ast.Raise)):
+                    self._keep(step, is_bare=isinstance(tree, ast.Raise) or not returns)
+                elif step.yields or (isinstance(tree, (ast.Break, ast.Continue)) and step.loop in self._kept):
                     self._keep(step)
             self._close()
+        bare = frozenset(step.tree for step in self._bare)
+        return Slice(frozenset(step.tree for step in self._kept), bare, frozenset(self._known))
+
+    def _close(self) -> None:
+        while self._queue:
+            name = self._queue.pop()
+            if name not in self._known:
+                self._known.add(name)
+                for step in (*self.body.binders.get(name, ()), *self._setters.get(name, ())):
+                    self._keep(step)
+
+    def _keep(self, step: Step, is_bare: bool = False) -> None:
+        if step in self._kept:
+            return
+        if is_bare:
+            self._kept.add(step)
+            self._bare.add(step)
+        for one in (step, *step.above):
+            if one not in self._kept:
+                self._kept.add(one)
+                self._queue += one.reads
 
 
-def _ends_walk(tree: ast.stmt) -> bool:
-    if isinstance(tree, ast.Expr):
-        return isinstance(tree.value, (ast.Yield, ast.YieldFrom))
-    return isinstance(tree, (ast.Return, ast.Raise, ast.Global, ast.Nonlocal))
+def _shows(tree: ast.stmt) -> bool:
+    """Whether a statement may show how many dims a tensor has: an assertion, or ``b, c = x.shape``."""
+    if isinstance(tree, ast.Assign) and isinstance(tree.targets[0], (ast.Tuple, ast.List)):
+        return isinstance(tree.value, ast.Attribute) or (isinstance(tree.value, ast.Call) and not tree.value.args)
+    return isinstance(tree, ast.Assert)
 
 
 def _head(tree: ast.stmt) -> Iterator[ast.AST]:
@@ -243,6 +265,10 @@ def _take(tree: ast.AST, step: Step, receiver: str) -> None:
             binds.add(node.asname or node.name.partition(".")[0])
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.MatchAs, ast.MatchStar)):
             binds.add(node.name or "")
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            step.is_opaque = True
+        elif isinstance(node, (ast.Yield, ast.YieldFrom)):
+            step.yields = True
     if isinstance(tree, ast.AugAssign):
         reads |= binds
 

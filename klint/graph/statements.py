@@ -43,8 +43,8 @@ class Statements(Core):
 
     def _Expr(self, tree: ast.Expr, frame: Frame) -> None:
         outer = self.effect
-        if frame.part is not None and isinstance(tree.value, ast.Call):  # of what it does, nothing else is asked
-            self.effect = tree.value, frame.part.names
+        if frame.part is not None and frame.part.is_asked:  # of what it does to the receiver, nothing else is asked
+            self.effect = tree.value, frame.part
         self.evaluate(tree.value, frame)
         self.effect = outer
 
@@ -170,6 +170,8 @@ class Statements(Core):
 
     def _Return(self, tree: ast.Return, frame: Frame) -> bool:
         anchor = frame.anchor(tree)
+        if frame.part is not None and tree in frame.part.bare:
+            return False
         value = self.constant(None, anchor) if tree.value is None else self.evaluate(tree.value, frame)
         frame.returns.append((frame.path[frame.base :], value))
         if isinstance(value, (Sequence, Dictionary)):

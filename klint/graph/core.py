@@ -31,7 +31,7 @@ from klint.graph.nodes import (
 from klint.graph.parts import Parts
 from klint.graph.project import Project
 from klint.graph.scope import Frame, Scope
-from klint.graph.slices import Slice
+from klint.graph.slices import Effects, Slice
 from klint.source.python import Anchor, SourceUnit
 
 if TYPE_CHECKING:
@@ -101,14 +101,13 @@ class Core(Parts):
     followed: set[ast.AST] = field(default_factory=set)
     too_large: set[ast.AST] = field(default_factory=set)
     merged: list[tuple[Node, Node]] = field(default_factory=list)
-    makings: dict[int, Making] = field(default_factory=dict)
+    makings: dict[int, list[Making]] = field(default_factory=dict)
     given: dict[int, list[Making]] = field(default_factory=dict)
     elsewhere: dict[str, list[Making]] = field(default_factory=dict)
     reached: frozenset[str] = frozenset()
-    effect: tuple[ast.AST, Slice] | None = None
+    statement: tuple[ast.AST | None, Slice | None] = (None, None)
     parts: dict[tuple[object, ...], Slice | None] = field(default_factory=dict)
-    set_by: dict[tuple[int, str, int], frozenset[str]] = field(default_factory=dict)
-    leading: dict[tuple[int, str, int], bool] = field(default_factory=dict)
+    effects: dict[tuple[int, ast.AST], Effects] = field(default_factory=dict)
 
     def dictionary(self, entries: tuple[tuple[Node, Node], ...], anchor: Anchor) -> Dictionary:
         """A dict of which every entry is known."""

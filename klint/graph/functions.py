@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from klint.graph.core import CALL_STEPS, STEPS, Core
-from klint.graph.nodes import Function, Items, Node, Reference
+from klint.graph.nodes import Function, Instance, Items, Node, Reference
 from klint.graph.scope import Frame, Path, Scope
 from klint.source.python import Anchor
 
@@ -56,8 +56,14 @@ class Functions(Core):
         limit = self.limit
         self.limit = own = min(STEPS, start + CALL_STEPS)
         subject = function.bound or (arguments[0] if arguments else None)
-        if self.effect is not None and self.effect[0] is tree and subject is frame.receiver:
-            inner.part = self.part_of(function, self.effect[1].names, self.effect[1].seeds)
+        statement, part = self.statement
+        on_itself = statement is tree and subject is not None and subject is frame.receiver
+        if on_itself and part is not None and part.is_asked:
+            inner.part = self.part_of(function, part.names, part.seeds)
+        elif on_itself and isinstance(function.bound, Instance) and self.can_postpone(function):
+            self.limit = limit
+            self.postpone(function.bound, function, inner)
+            return self.constant(None, anchor)
         else:
             inner.part = self.walk_of(function, inner, returns=True)
         result = self.walk(function, inner)

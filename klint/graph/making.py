@@ -6,7 +6,7 @@ Most of what a constructor does is behind no loss, and most objects are never lo
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from klint.graph.core import CALL_STEPS, STEPS, Core
@@ -24,7 +24,7 @@ from klint.graph.nodes import (
     Sequence,
 )
 from klint.graph.scope import Frame, Scope
-from klint.graph.slices import Body, Slice, Slicer, Step
+from klint.graph.slices import Body, Effects, Slice, Slicer, Step
 
 MODULE = "<module>"
 """The attribute under which an object of a class that derives from a library module holds that module."""
@@ -47,14 +47,15 @@ class Makings(Core):
 
     def postpone(self, instance: Instance, function: Function, frame: Frame) -> None:
         """Walk of a constructor, whose parameters are bound in ``frame``, what leads to a loss or changes what it was given."""
-        making = self.makings[instance.identity] = Making(instance, function, frame)
+        making = Making(instance, function, frame)
+        self.makings.setdefault(instance.identity, []).append(making)
         for value in frame.scope.names.values():
             if value is not instance:
                 self.given.setdefault(value.identity, []).append(making)
         if not self._can_wait(function, frame):
             self._walk_part(making, None)
             return
-        for name in self._sets_elsewhere(instance.cls):
+        for name in self._effects_of(instance.cls, function).elsewhere:
             self.elsewhere.setdefault(name, []).append(making)
         self._walk_part(making, self.part_of(function, (), self.seeds(function.unit)))
 
@@ -65,19 +66,34 @@ class Makings(Core):
 
     def make(self, instance: Node, name: str) -> bool:
         """Walk what a constructor does to set an attribute, before that is looked at; whether the attribute is set."""
-        making = self.makings.get(instance.identity)
-        if making is not None and not making.is_complete and name not in making.asked:
-            self._walk_part(making, self.part_of(making.function, (name,)))
-        return making is not None and self.heap.get((instance.identity, name)) is not None
+        makings = self.makings.get(instance.identity, ())
+        for making in tuple(makings):
+            self._ask(making, name)
+        return bool(makings) and self.heap.get((instance.identity, name)) is not None
 
     def before_change(self, changed: Node, name: str = "") -> None:
         """Before an object, or an attribute of it, changes: walk the constructors that were given it and have yet to look at it."""
-        own = self.makings.get(changed.identity)
-        if own is not None and not own.running:
-            self.make(changed, name)
+        for making in tuple(self.makings.get(changed.identity, ())):
+            if not making.running:
+                self._ask(making, name)
         for making in self.given.get(changed.identity, ()):
             if not making.is_complete and not making.running and (not name or name in _body(making.function).readers):
                 self._walk_part(making, None)
+
+    def can_postpone(self, function: Function) -> bool:
+        """Whether a method that a constructor calls can wait: it sets nothing that is set already."""
+        instance = function.bound
+        return (
+            isinstance(instance, Instance)
+            and any(making.running for making in self.makings.get(instance.identity, ()))
+            and not any(
+                self.heap.get((instance.identity, name)) for name in self._effects_of(instance.cls, function).sets
+            )
+        )
+
+    def _ask(self, making: Making, name: str) -> None:
+        if not making.is_complete and name not in making.asked:
+            self._walk_part(making, self.part_of(making.function, (name,)))
 
     def part_of(self, function: Function, asked: Iterable[str], seeds: frozenset[str] = frozenset()) -> Slice | None:
         """What of a function's body ``asked`` names rest on, and what leads to ``seeds``; None for all of it."""
@@ -115,13 +131,10 @@ class Makings(Core):
             return None
         cls = function.bound.cls if isinstance(function.bound, Instance) else None
 
-        def sets(step: Step) -> frozenset[str]:
-            return frozenset() if cls is None else self._sets(cls, *_target(step, function))
+        def effects(step: Step) -> Effects:
+            return Effects() if cls is None else self._effects(cls, step, function)
 
-        def leads(step: Step) -> bool:
-            return cls is not None and self._leads(cls, *_target(step, function))
-
-        return Slicer(_body(function), sets, leads)
+        return Slicer(_body(function), effects)
 
     def _can_wait(self, function: Function, frame: Frame) -> bool:
         """Whether a constructor does the same whenever it is walked.
@@ -129,8 +142,10 @@ class Makings(Core):
         It changes nothing that it is given, and sees the names of a module that binds each of them once.
         """
         module = function.scope.parent
+        stars = {star.arg for star in (function.definition.args.vararg, function.definition.args.kwarg) if star}
+        given = frame.scope.names.keys() - stars
         return (
-            not any(name in frame.scope.names for step in _body(function).steps for name in step.changes)
+            given.isdisjoint(name for step in _body(function).steps for name in step.changes)
             and module is not None
             and function.scope.is_class
             and module.parent is None
@@ -166,58 +181,33 @@ class Makings(Core):
 
     # What methods do, by names.
 
-    def _sets(self, cls: Class, name: str, after: Class | None) -> frozenset[str]:
-        """The attributes that a method may set, itself or by the methods that it calls."""
-        key = (cls.identity, name, after.identity if after is not None else 0)
-        if key not in self.set_by:
-            found = set[str]()
-            for method in self._reached_from(cls, name, after):
-                if isinstance(method, Function):
-                    found |= _body(method).sets
-                else:
-                    found.add(MODULE)
-            self.set_by[key] = frozenset(found)
-        return self.set_by[key]
+    def _effects(self, cls: Class, step: Step, function: Function) -> Effects:
+        """What the call of an own method does that a step of ``function`` is."""
+        method = self.find(cls, step.method, function.owner if step.is_super else None)
+        if isinstance(method, Function):
+            return self._effects_of(cls, method)
+        is_module = step.method == "__init__" and any(
+            isinstance(base, Reference) and (self.library.module(base.name) or base.name in self.library.containers)
+            for base in self.lineage(cls)
+        )
+        return Effects(frozenset({MODULE}), frozenset(), True) if is_module else Effects()
 
-    def _sets_elsewhere(self, cls: Class) -> frozenset[str]:
-        """The attributes of other objects that a constructor may set, itself or by the methods that it calls."""
-        key = (cls.identity, "", 0)
-        if key not in self.set_by:
-            methods = self._reached_from(cls, "__init__", None)
-            bodies = (_body(method).elsewhere for method in methods if isinstance(method, Function))
-            self.set_by[key] = frozenset().union(*bodies)
-        return self.set_by[key]
-
-    def _leads(self, cls: Class, name: str, after: Class | None) -> bool:
-        """Whether a method leads to a loss, itself or by the methods that it calls."""
-        key = (cls.identity, name, after.identity if after is not None else 0)
-        if key not in self.leading:
-            self.leading[key] = any(
-                not isinstance(method, Function) or method.definition in self.relevance(method.unit).definitions
-                for method in self._reached_from(cls, name, after)
+    def _effects_of(self, cls: Class, function: Function) -> Effects:
+        """What a method may do to an object, itself or by the methods that it calls."""
+        key = (cls.identity, function.definition)
+        if key not in self.effects:
+            self.effects[key] = Effects()  # of a method that calls itself
+            if isinstance(function.definition, ast.Lambda):
+                return Effects()
+            body = _body(function)
+            inner = [self._effects(cls, step, function) for step in body.own_calls]
+            self.effects[key] = Effects(
+                frozenset(body.sets).union(*(effects.sets for effects in inner)),
+                frozenset(body.elsewhere).union(*(effects.elsewhere for effects in inner)),
+                function.definition in self.relevance(function.unit).definitions
+                or any(effects.leads for effects in inner),
             )
-        return self.leading[key]
-
-    def _reached_from(self, cls: Class, name: str, after: Class | None) -> Iterator[Function | Reference]:
-        """A method and those of the same object that it calls; a library class where that is what is constructed."""
-        queue: list[tuple[str, Class | None]] = [(name, after)]
-        seen = set[tuple[str, int]]()
-        for name, after in queue:
-            key = (name, 0 if after is None else after.identity)
-            if key in seen:
-                continue
-            seen.add(key)
-            method = self.find(cls, name, after)
-            if isinstance(method, Function) and not isinstance(method.definition, ast.Lambda):
-                yield method
-                queue.extend(_target(step, method) for step in _body(method).own_calls)
-            elif method is None and name == "__init__":
-                yield from (
-                    base
-                    for base in self.lineage(cls)
-                    if isinstance(base, Reference)
-                    and (self.library.module(base.name) or base.name in self.library.containers)
-                )
+        return self.effects[key]
 
 
 def _body(function: Function) -> Body:
@@ -228,8 +218,3 @@ def _body(function: Function) -> Body:
 def _class(function: Function) -> int:
     """The identity of the class of a method's receiver."""
     return function.bound.cls.identity if isinstance(function.bound, Instance) else 0
-
-
-def _target(step: Step, function: Function) -> tuple[str, Class | None]:
-    """Which method a step calls, and after which class it is looked for."""
-    return step.method, function.owner if step.is_super else None

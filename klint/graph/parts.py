@@ -193,6 +193,10 @@ class Parts:
         """Walk the constructors that may set an attribute of another object than their own."""
         raise NotImplementedError
 
+    def can_postpone(self, function: Function) -> bool:
+        """Whether a method that a constructor calls can wait until what it sets is asked for."""
+        raise NotImplementedError
+
     def make(self, instance: Node, name: str) -> bool:
         """Walk what a constructor does to set an attribute; whether it is set."""
         raise NotImplementedError

@@ -111,6 +111,15 @@ class Body:
 
 
 @dataclass(frozen=True, eq=False)
+class Effects:
+    """What a method may do: which attributes it sets, of its receiver and ``elsewhere``, and whether it leads to a seed."""
+
+    sets: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
+    leads: bool = False
+
+
+@dataclass(frozen=True, eq=False)
 class Slice:
     """The statements that are walked, and the names on which they rest. Of ``bare`` ones it matters only that they are reached.
 
@@ -126,14 +135,10 @@ class Slice:
 
 @dataclass(eq=False)
 class Slicer:
-    """Finds what of a body matters.
-
-    ``sets`` says which attributes a call of the receiver's own method may set, ``leads`` whether it leads to where a seed is mentioned.
-    """
+    """Finds what of a body matters; ``effects`` says what a call of one of the receiver's own methods does."""
 
     body: Body
-    sets: Callable[[Step], frozenset[str]]
-    leads: Callable[[Step], bool]
+    effects: Callable[[Step], Effects]
     _kept: set[Step] = field(default_factory=set)
     _bare: set[Step] = field(default_factory=set)
     _known: set[str] = field(default_factory=set)
@@ -144,7 +149,7 @@ class Slicer:
         """What ``asked`` names rest on, and the steps that mention ``seeds`` with all that is made of them."""
         self._queue += asked
         for step in self.body.own_calls:
-            for name in self.sets(step):
+            for name in self.effects(step).sets:
                 self._setters.setdefault(name, []).append(step)
         if self._queue:
             for step in self.body.steps:
@@ -157,7 +162,7 @@ class Slicer:
         """The steps that mention ``seeds``, what is changed for others to see, and, if they are asked for, what is returned."""
         self._seed(seeds)
         for step in self.body.steps:
-            if step.sets or step.changes or _shows(step.tree) or (step.method and self.sets(step)):
+            if step.sets or step.changes or _shows(step.tree) or (step.method and self.effects(step).sets):
                 self._keep(step)
         return self._closed(returns)
 
@@ -166,7 +171,8 @@ class Slicer:
         queue = [
             step
             for step in self.body.steps
-            if not (step.reads.isdisjoint(seeds) and step.binds.isdisjoint(seeds)) or (step.method and self.leads(step))
+            if not (step.reads.isdisjoint(seeds) and step.binds.isdisjoint(seeds))
+            or (step.method and self.effects(step).leads)
         ]
         seen = set(queue)
         for step in queue:

@@ -42,11 +42,9 @@ class Statements(Core):
     # Bindings.
 
     def _Expr(self, tree: ast.Expr, frame: Frame) -> None:
-        outer = self.effect
-        if frame.part is not None and frame.part.is_asked:  # of what it does to the receiver, nothing else is asked
-            self.effect = tree.value, frame.part
+        outer, self.statement = self.statement, (tree.value, frame.part)
         self.evaluate(tree.value, frame)
-        self.effect = outer
+        self.statement = outer
 
     def _Assign(self, tree: ast.Assign, frame: Frame) -> None:
         value = self.evaluate(tree.value, frame)

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from klint.source.python import tree_nodes
+from klint.source.python import children, tree_nodes
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -28,46 +28,102 @@ def relevance(tree: ast.Module, wanted: frozenset[str]) -> Relevance:
     Such names are those of functions that matter, of classes with a method that matters and of those that derive from them, and
     of attributes and module globals that are assigned from an expression that mentions one.
     """
-    functions: list[tuple[Definition, frozenset[str], str | None]] = []
-    assignments: list[tuple[frozenset[str], frozenset[str]]] = []
-    for definition, owner in _definitions(tree):
-        functions.append((definition, names_in(definition), owner))
-        assignments.extend(_assignments(definition, attributes_only=True))
-    for statement in tree.body:
-        if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            assignments.extend(_assignments(statement, attributes_only=False))
-    for node in tree_nodes(tree):
-        if isinstance(node, ast.ClassDef):
-            assignments.append((frozenset((node.name,)), frozenset().union(*map(names_in, node.bases))))
-            for statement in node.body:
-                if isinstance(statement, (ast.Assign, ast.AnnAssign)):
-                    assignments.extend(_assignments(statement, attributes_only=False))
+    mentions: _Mentions | None = getattr(tree, "_klint_mentions", None)
+    if mentions is None:
+        mentions = _Mentions()
+        for statement in tree.body:
+            mentions.read(statement, "", is_local=False)
+        tree._klint_mentions = mentions  # type: ignore[attr-defined]
     reached: set[str] = set(wanted)
     found: set[ast.AST] = set()
     before = -1
     while before != len(reached) + len(found):
         before = len(reached) + len(found)
-        for definition, names, owner in functions:
-            if definition not in found and names & reached:
+        for definition, names, owner in mentions.functions:
+            if definition not in found and not names.isdisjoint(reached):
                 found.add(definition)
                 reached.add(definition.name)
-                if owner is not None and definition.name in ("__init__", "__call__", "forward"):
+                if owner and definition.name in ("__init__", "__call__", "forward"):
                     reached.add(owner)
-        for targets, names in assignments:
-            if names & reached:
+        for targets, names in mentions.assignments:
+            if not names.isdisjoint(reached):
                 reached |= targets
     return Relevance(frozenset(found), frozenset(reached))
 
 
-def _definitions(tree: ast.AST, owner: str | None = None) -> Iterator[tuple[Definition, str | None]]:
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.ClassDef):
-            yield from _definitions(node, node.name)
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield node, owner
-            yield from _definitions(node)
-        elif isinstance(node, ast.stmt):
-            yield from _definitions(node, owner)
+class _Mentions:
+    """The names that each function of a module mentions, and those that each assignment does, with its targets: found in one walk."""
+
+    def __init__(self) -> None:
+        self.functions: list[tuple[Definition, set[str], str]] = []
+        self.assignments: list[tuple[set[str], set[str]]] = []
+
+    def read(self, tree: ast.AST, owner: str, is_local: bool) -> set[str]:
+        """The names that a tree mentions. Variables of functions (``is_local``) are no targets, attributes always are."""
+        names: set[str] = set()
+        stack = [tree]
+        while stack:
+            node = stack.pop()
+            kind = node.__class__
+            if kind is ast.Name:
+                names.add(node.id)  # type: ignore[attr-defined]
+            elif kind is ast.Constant:
+                if isinstance(node.value, str) and node.value.isidentifier():  # type: ignore[attr-defined]
+                    names.add(node.value)  # type: ignore[attr-defined]
+            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                names |= self._read_function(node, owner, is_local)
+            elif isinstance(node, ast.ClassDef):
+                names |= self._read_class(node, is_local)
+            elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+                names |= self._read_assignment(node, owner, is_local)
+            elif isinstance(node, ast.alias):
+                name = node.name.rpartition(".")[2]
+                names.add(name)
+                if node.asname:
+                    self.assignments.append(({node.asname}, {name}))
+            else:
+                if kind is ast.Attribute:
+                    names.add(node.attr)  # type: ignore[attr-defined]
+                stack += children(node)
+        return names
+
+    def _read_function(self, tree: Definition, owner: str, is_local: bool) -> set[str]:
+        place = len(self.functions)
+        names = set[str]()
+        for child in children(tree):
+            names |= self.read(child, "", is_local=True)
+        self.functions.insert(place, (tree, names, owner))
+        return names
+
+    def _read_class(self, tree: ast.ClassDef, is_local: bool) -> set[str]:
+        bases = set[str]()
+        for base in tree.bases:
+            bases |= self.read(base, "", is_local)
+        self.assignments.append(({tree.name}, bases))
+        names = set(bases)
+        for child in children(tree):
+            if child not in tree.bases:
+                names |= self.read(child, tree.name, is_local=False)
+        return names
+
+    def _read_assignment(
+        self, tree: ast.Assign | ast.AnnAssign | ast.AugAssign, owner: str, is_local: bool
+    ) -> set[str]:
+        names, targets = set[str](), set[str]()
+        for target in tree.targets if isinstance(tree, ast.Assign) else [tree.target]:
+            mentioned = self.read(target, owner, is_local)
+            names |= mentioned
+            targets |= (
+                {node.attr for node in tree_nodes(target) if isinstance(node, ast.Attribute)} if is_local else mentioned
+            )
+        if isinstance(tree, ast.AnnAssign):
+            names |= self.read(tree.annotation, owner, is_local)
+        if tree.value is not None:
+            read = self.read(tree.value, owner, is_local)
+            names |= read
+            if targets:
+                self.assignments.append((targets, read))
+        return names
 
 
 def names_in(tree: ast.AST) -> frozenset[str]:
@@ -85,32 +141,13 @@ def names_in(tree: ast.AST) -> frozenset[str]:
     return frozenset(names)
 
 
-def _assignments(tree: ast.AST, attributes_only: bool) -> Iterator[tuple[frozenset[str], frozenset[str]]]:
-    """Targets of assignments with the names that their values mention; aliases of imports count as assignments."""
-    for node in tree_nodes(tree):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            for alias in node.names:
-                if alias.asname:
-                    yield frozenset((alias.asname,)), frozenset((alias.name.rpartition(".")[2],))
-        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            names = {
-                part.attr if isinstance(part, ast.Attribute) else part.id
-                for target in targets
-                for part in tree_nodes(target)
-                if isinstance(part, ast.Attribute) or (isinstance(part, ast.Name) and not attributes_only)
-            }
-            if names:
-                yield frozenset(names), names_in(node.value)
-
-
 def global_setters(tree: ast.Module) -> frozenset[str]:
     """The functions that bind a global of their module."""
-    definitions = (definition for definition, _ in _definitions(tree))
     return frozenset(
         definition.name
-        for definition in definitions
-        if any(isinstance(node, ast.Global) for node in tree_nodes(definition))
+        for definition in tree_nodes(tree)
+        if isinstance(definition, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and any(isinstance(node, ast.Global) for node in tree_nodes(definition))
     )
 
 

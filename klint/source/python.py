@@ -178,20 +178,49 @@ class Anchor:
         return self.unit.segment(self.tree)
 
 
+_PLAIN = frozenset(
+    "arg asname attr conversion ctx id is_async kind kwd_attrs level lineno module name op ops rest simple tag type_comment".split()
+)
+"""Fields of trees that hold text, numbers or marks of kinds, and no nodes that say anything."""
+
+_INNER: dict[type[ast.AST], tuple[str, ...]] = dict.fromkeys(
+    (ast.Name, ast.Constant, ast.MatchSingleton, ast.Global, ast.Nonlocal), ()
+)
+"""By the class of a node, its fields that hold nodes."""
+
+
 def tree_nodes(tree: ast.AST) -> list[ast.AST]:
-    """Every node of a tree but the contexts of names, parents before their children: ``ast.walk`` in two thirds of its time."""
+    """Every node of a tree but contexts and operators, parents before their children: ``ast.walk`` in a third of its time."""
     stack, found = [tree], list[ast.AST]()
     while stack:
         node = stack.pop()
         found.append(node)
-        kind = node.__class__
-        if kind is ast.Name or kind is ast.Constant:
-            continue
-        for value in node.__dict__.values():
+        for name in inner_fields(node.__class__):
+            value = getattr(node, name)
             if value.__class__ is list:
-                stack.extend([item for item in value if isinstance(item, ast.AST)])
-            elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
+                stack += [item for item in value if item is not None]
+            elif value is not None:
                 stack.append(value)
+    return found
+
+
+def inner_fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    """The fields of a class of nodes that hold nodes, or lists of them."""
+    known = _INNER.get(kind)
+    if known is None:
+        known = _INNER[kind] = tuple(name for name in kind._fields if name not in _PLAIN)
+    return known
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """The nodes that a tree node is made of, but for contexts and operators."""
+    found = list[ast.AST]()
+    for name in inner_fields(node.__class__):
+        value = getattr(node, name)
+        if value.__class__ is list:
+            found += [item for item in value if item is not None]
+        elif value is not None:
+            found.append(value)
     return found
 
 

@@ -92,7 +92,7 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
         if unit not in self.relevances:
             wanted = self.library.wanted | (self.wanted if unit is self.unit else frozenset())
             names = any(name in unit.text for name in wanted)
-            self.relevances[unit] = relevance(unit.tree, wanted) if names else Relevance(frozenset(), wanted)
+            self.relevances[unit] = relevance(unit.tree, wanted) if names else Relevance(frozenset(), wanted, wanted)
         return self.relevances[unit]
 
     def budgeted(self, function: Function) -> None:

@@ -32,15 +32,22 @@ class Expressions(Core):
         self.steps += 1
         if self.steps > self.limit or self.depth > DEPTH:
             return self.unknown(frame.anchor(tree), "the code is too large or too deeply nested to be followed")
+        memo = frame.memo
+        if memo is not None and (frame.loops or frame.in_place or self.statement[0] is tree):
+            memo = None  # what is walked for what it does, or more than once, gives something else each time
+        if memo is not None and id(tree) in memo.values:
+            return memo.values[id(tree)]
         self.depth += 1
         try:
             method = getattr(self, "_" + type(tree).__name__, None)
             if method is None:
                 return self.unknown(frame.anchor(tree), "klint does not follow this kind of expression")
             node: Node = method(tree, frame)
-            return node
         finally:
             self.depth -= 1
+        if memo is not None and self.steps <= self.limit:
+            memo.values[id(tree)] = node
+        return node
 
     # Leaves.
 
@@ -247,9 +254,12 @@ class Expressions(Core):
     def _comprehension(
         self, parts: list[ast.expr], loops: list[ast.comprehension], tree: ast.expr, frame: Frame
     ) -> Node:
-        unrolled = self._unrolled(parts, loops, tree, frame)
-        if unrolled is not None:
-            return unrolled
+        memo, frame.memo = frame.memo, None
+        value = self._unrolled(parts, loops, tree, frame) or self._any_of(parts, loops, tree, frame)
+        frame.memo = memo
+        return value
+
+    def _any_of(self, parts: list[ast.expr], loops: list[ast.comprehension], tree: ast.expr, frame: Frame) -> Node:
         outer = frame.scope
         frame.scope = Scope(outer.unit, outer)
         path = frame.path

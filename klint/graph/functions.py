@@ -60,6 +60,7 @@ class Functions(Core):
         on_itself = statement is tree and subject is not None and subject is frame.receiver
         if on_itself and part is not None and part.is_asked:
             inner.part = self.part_of(function, part.names, part.seeds)
+            inner.memo = None if frame.memo is None else frame.memo.of_call(tree)
         elif on_itself and isinstance(function.bound, Instance) and self.can_postpone(function):
             self.limit = limit
             self.postpone(function.bound, function, inner)

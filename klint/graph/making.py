@@ -23,7 +23,7 @@ from klint.graph.nodes import (
     Reference,
     Sequence,
 )
-from klint.graph.scope import Frame, Scope
+from klint.graph.scope import Frame, Memo, Scope
 from klint.graph.slices import Body, Effects, Slice, Slicer, Step
 
 MODULE = "<module>"
@@ -37,6 +37,7 @@ class Making:
     instance: Instance
     function: Function
     frame: Frame
+    memo: Memo = field(default_factory=Memo)
     asked: set[str] = field(default_factory=set)
     is_complete: bool = False
     running: int = 0
@@ -57,7 +58,8 @@ class Makings(Core):
             return
         for name in self._effects_of(instance.cls, function).elsewhere:
             self.elsewhere.setdefault(name, []).append(making)
-        self._walk_part(making, self.part_of(function, (), self.seeds(function.unit)))
+        seeds = self.relevance(self.unit).making | self.relevance(function.unit).making
+        self._walk_part(making, self.part_of(function, (), seeds))
 
     def make_elsewhere(self, name: str) -> None:
         """Walk the constructors that may set an attribute of another object than their own, before that attribute is looked at."""
@@ -163,7 +165,7 @@ class Makings(Core):
                 return
         template, function = making.frame, making.function
         scope = Scope(template.scope.unit, template.scope.parent, dict(template.scope.names))
-        frame = replace(template, scope=scope, returns=[], yields=[], elsewhere={}, part=part)
+        frame = replace(template, scope=scope, returns=[], yields=[], elsewhere={}, part=part, memo=making.memo)
         mark, limit, start = self.heap.mark(), self.limit, self.steps
         self.limit = own = min(STEPS, start + CALL_STEPS)
         making.running += 1

@@ -16,10 +16,14 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True, eq=False)
 class Relevance:
-    """The functions of a module that can matter, and the names through which they are reached."""
+    """The functions of a module that can matter, and the names through which they are reached.
+
+    ``making`` are those names that matter where objects are made: of a class it is the constructor that counts, not what its objects compute.
+    """
 
     definitions: frozenset[ast.AST] = frozenset()
     names: frozenset[str] = frozenset()
+    making: frozenset[str] = frozenset()
 
 
 def relevance(tree: ast.Module, wanted: frozenset[str]) -> Relevance:
@@ -34,21 +38,9 @@ def relevance(tree: ast.Module, wanted: frozenset[str]) -> Relevance:
         for statement in tree.body:
             mentions.read(statement, "", is_local=False)
         tree._klint_mentions = mentions  # type: ignore[attr-defined]
-    reached: set[str] = set(wanted)
-    found: set[ast.AST] = set()
-    before = -1
-    while before != len(reached) + len(found):
-        before = len(reached) + len(found)
-        for definition, names, owner in mentions.functions:
-            if definition not in found and not names.isdisjoint(reached):
-                found.add(definition)
-                reached.add(definition.name)
-                if owner and definition.name in ("__init__", "__call__", "forward"):
-                    reached.add(owner)
-        for targets, names in mentions.assignments:
-            if not names.isdisjoint(reached):
-                reached |= targets
-    return Relevance(frozenset(found), frozenset(reached))
+    found, reached = mentions.closure(wanted, ("__init__", "__call__", "forward"))
+    _, making = mentions.closure(wanted, ("__init__",))
+    return Relevance(found, reached, making)
 
 
 class _Mentions:
@@ -57,6 +49,23 @@ class _Mentions:
     def __init__(self) -> None:
         self.functions: list[tuple[Definition, set[str], str]] = []
         self.assignments: list[tuple[set[str], set[str]]] = []
+
+    def closure(self, wanted: frozenset[str], methods: tuple[str, ...]) -> tuple[frozenset[ast.AST], frozenset[str]]:
+        """The functions that mention a name through which a wanted one is reached, and these names; a class stands for these ``methods``."""
+        reached, found = set(wanted), set[ast.AST]()
+        before = -1
+        while before != len(reached) + len(found):
+            before = len(reached) + len(found)
+            for definition, names, owner in self.functions:
+                if definition not in found and not names.isdisjoint(reached):
+                    found.add(definition)
+                    reached.add(definition.name)
+                    if owner and definition.name in methods:
+                        reached.add(owner)
+            for targets, names in self.assignments:
+                if not names.isdisjoint(reached):
+                    reached |= targets
+        return frozenset(found), frozenset(reached)
 
     def read(self, tree: ast.AST, owner: str, is_local: bool) -> set[str]:
         """The names that a tree mentions. Variables of functions (``is_local``) are no targets, attributes always are."""

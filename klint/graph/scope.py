@@ -48,12 +48,25 @@ class Scope:
 
 
 @dataclass(eq=False)
+class Memo:
+    """What the expressions of a body have given, by the ``id`` of their trees: a body that is walked part by part is one run of it."""
+
+    values: dict[int, Node] = field(default_factory=dict)
+    calls: dict[int, Memo] = field(default_factory=dict)
+
+    def of_call(self, tree: ast.AST) -> Memo:
+        """That of the body that a call of this one leads to."""
+        return self.calls.setdefault(id(tree), Memo())
+
+
+@dataclass(eq=False)
 class Frame:
     """One walk over one body: its scope, how it was reached, and what it returned so far.
 
     ``returns`` holds each returned value with the conditions that lead to it inside this body; ``base`` is the length of
     ``path`` at which the body began; ``callers`` the calls that led here, the nearest first. ``grad_enabled`` says whether gradients
-    are recorded here, so far as contexts and decorators show. ``part`` is what of the body is walked, if not all of it.
+    are recorded here, so far as contexts and decorators show. ``part`` is what of the body is walked, if not all of it, and ``memo`` what
+    other parts of it have given.
     """
 
     scope: Scope
@@ -71,6 +84,8 @@ class Frame:
     runs: bool = False
     grad_enabled: bool = True
     part: Slice | None = None
+    memo: Memo | None = None
+    in_place: bool = False
 
     def anchor(self, tree: ast.AST) -> Anchor:
         """The place of a tree node of this body."""

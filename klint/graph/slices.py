@@ -48,6 +48,7 @@ class Step:
     method: str = ""
     is_super: bool = False
     yields: bool = False
+    in_place: bool = False
     is_opaque: bool = False
 
     @property
@@ -121,13 +122,15 @@ class Effects:
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """The statements that are walked, and the names on which they rest. Of ``bare`` ones it matters only that they are reached.
+    """The statements that are walked, and the names on which they rest. Of ``bare`` ones it matters only that they are reached;
+    those ``in_place`` change what names hold.
 
     ``is_asked`` says that nothing but these names, and what mentions ``seeds``, is wanted of it.
     """
 
     statements: frozenset[ast.stmt]
     bare: frozenset[ast.stmt]
+    in_place: frozenset[ast.stmt]
     names: frozenset[str]
     seeds: frozenset[str] = frozenset()
     is_asked: bool = False
@@ -197,8 +200,9 @@ class Slicer:
                 elif step.yields or (isinstance(tree, (ast.Break, ast.Continue)) and step.loop in self._kept):
                     self._keep(step)
             self._close()
-        bare = frozenset(step.tree for step in self._bare)
-        return Slice(frozenset(step.tree for step in self._kept), bare, frozenset(self._known))
+        kept, bare = (frozenset(step.tree for step in steps) for steps in (self._kept, self._bare))
+        in_place = frozenset(step.tree for step in self._kept if step.in_place)
+        return Slice(kept, bare, in_place, frozenset(self._known))
 
     def _close(self) -> None:
         while self._queue:
@@ -284,6 +288,7 @@ def _take_call(call: ast.Call, step: Step, receiver: str) -> None:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if isinstance(call.func, ast.Attribute) and (name in CHANGES or (name.endswith("_") and not name.endswith("__"))):
         _change(call.func.value, step, receiver)
+        step.in_place = True
     if name in _SETTERS:
         values = (*call.args, *(keyword.value for keyword in call.keywords))
         names = (value.value for value in values if isinstance(value, ast.Constant) and isinstance(value.value, str))

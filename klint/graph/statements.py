@@ -32,12 +32,21 @@ class Statements(Core):
         for statement in body:
             if self.steps > self.limit:
                 return True
-            if frame.part is not None and statement not in frame.part.statements:
-                continue
+            if frame.part is not None:
+                if statement not in frame.part.statements:
+                    continue
+                frame.in_place = statement in frame.part.in_place
             method = getattr(self, "_" + type(statement).__name__, None)
             if method is not None and method(statement, frame) is False:
                 return False
         return True
+
+    def _happening(self, tree: ast.AST, why: str, frame: Frame) -> Node:
+        """A condition of which nothing is known but where it is met."""
+        memo = None if frame.memo is None or frame.loops else frame.memo.values
+        if memo is None:
+            return self.unknown(frame.anchor(tree), why)
+        return memo.get(id(tree)) or memo.setdefault(id(tree), self.unknown(frame.anchor(tree), why))
 
     # Bindings.
 
@@ -218,10 +227,12 @@ class Statements(Core):
         if isinstance(iterable, ModuleObject):
             iterable = iterable.options.get("args", iterable)
         if isinstance(iterable, Sequence) and len(iterable.items) <= UNROLLED and not _leaves_by_break(tree.body):
+            memo, frame.memo = frame.memo, None
             for value in iterable.items:
                 self.assign(tree.target, value, frame)
                 if not self.run(tree.body, frame):
                     return False
+            frame.memo = memo
             return self.run(tree.orelse, frame)
         item = self.element(iterable, tree.target, frame)
         self._loop(tree, frame, item)
@@ -235,7 +246,7 @@ class Statements(Core):
 
     def _loop(self, tree: ast.For | ast.AsyncFor | ast.While, frame: Frame, item: Node | None) -> None:
         """Walk a loop's body once, as any iteration: a name that an earlier iteration may have set is not known at its start."""
-        ran = self.unknown(frame.anchor(tree), "how often the loop runs is not known")
+        ran = self._happening(tree, "how often the loop runs is not known", frame)
         path, before = frame.path, self.enter(frame.scope)
         carried = self._carried(tree, frame, item) if not frame.loops else {}
         for name in _stores(tree.body):
@@ -297,12 +308,12 @@ class Statements(Core):
     def _Try(self, tree: ast.Try, frame: Frame) -> bool:
         before = self.enter(frame.scope)
         path = frame.path
-        frame.path = (*path, (self.unknown(frame.anchor(tree), "whether it raises is not known"), False))
+        frame.path = (*path, (self._happening(tree, "whether it raises is not known", frame), False))
         reached = self.run(tree.body, frame) and self.run(tree.orelse, frame)
         ended = self.leave(frame.scope, before)
         result = ended if reached else None
         for handler in tree.handlers:
-            failed = self.unknown(frame.anchor(handler), "whether it raises is not known")
+            failed = self._happening(handler, "whether it raises is not known", frame)
             frame.path = (*path, (failed, True))
             if handler.name:
                 frame.bind(handler.name, self.unknown(frame.anchor(handler), "it is an exception"))
@@ -322,7 +333,7 @@ class Statements(Core):
         path, before = frame.path, self.enter(frame.scope)
         result = Branch(before.names, {})
         for case in tree.cases:
-            matched = self.unknown(frame.anchor(case.pattern), "which case matches is not known")
+            matched = self._happening(case.pattern, "which case matches is not known", frame)
             frame.path = (*path, (matched, True))
             for node in tree_nodes(case.pattern):
                 name = getattr(node, "name", None)

@@ -59,7 +59,8 @@ class _Mentions:
             for definition, names, owner in self.functions:
                 if definition not in found and not names.isdisjoint(reached):
                     found.add(definition)
-                    reached.add(definition.name)
+                    if not definition.name.startswith("__"):  # such methods are called by others than their names
+                        reached.add(definition.name)
                     if owner and definition.name in methods:
                         reached.add(owner)
             for targets, names in self.assignments:
@@ -112,7 +113,11 @@ class _Mentions:
         names = set(bases)
         for child in children(tree):
             if child not in tree.bases:
+                place = len(self.functions)
                 names |= self.read(child, tree.name, is_local=False)
+                for _, mentioned, owner in self.functions[place:]:
+                    if owner == tree.name and "super" in mentioned:
+                        mentioned |= bases
         return names
 
     def _read_assignment(
@@ -120,11 +125,8 @@ class _Mentions:
     ) -> set[str]:
         names, targets = set[str](), set[str]()
         for target in tree.targets if isinstance(tree, ast.Assign) else [tree.target]:
-            mentioned = self.read(target, owner, is_local)
-            names |= mentioned
-            targets |= (
-                {node.attr for node in tree_nodes(target) if isinstance(node, ast.Attribute)} if is_local else mentioned
-            )
+            names |= self.read(target, owner, is_local)
+            targets.update(_assigned(target, is_local))
         if isinstance(tree, ast.AnnAssign):
             names |= self.read(tree.annotation, owner, is_local)
         if tree.value is not None:
@@ -133,6 +135,19 @@ class _Mentions:
             if targets:
                 self.assignments.append((targets, read))
         return names
+
+
+def _assigned(target: ast.expr, is_local: bool) -> Iterator[str]:
+    """The names under which what is assigned to a target is held."""
+    if isinstance(target, (ast.Tuple, ast.List)):
+        for part in target.elts:
+            yield from _assigned(part, is_local)
+    elif isinstance(target, ast.Attribute):
+        yield target.attr
+    elif isinstance(target, (ast.Subscript, ast.Starred)):
+        yield from _assigned(target.value, is_local)
+    elif isinstance(target, ast.Name) and not is_local and target.id != "__all__":
+        yield target.id
 
 
 def names_in(tree: ast.AST) -> frozenset[str]:

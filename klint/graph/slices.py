@@ -122,9 +122,9 @@ class Effects:
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """The statements that are walked, and the names on which they rest. Of ``bare`` ones it matters only that they are reached;
-    those ``in_place`` change what names hold.
+    """The statements that are walked, and the names on which they rest.
 
+    Of ``bare`` ones it matters only that they are reached; those ``in_place`` change what names hold.
     ``is_asked`` says that nothing but these names, and what mentions ``seeds``, is wanted of it.
     """
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from klint.graph.calls import Calls
 from klint.graph.containers import Containers
+from klint.graph.core import STEPS
 from klint.graph.expressions import Expressions
 from klint.graph.functions import Functions, defaults, qualified_name
 from klint.graph.imports import Imports
@@ -20,7 +22,9 @@ from klint.graph.operators import Operators
 from klint.graph.project import Project
 from klint.graph.relevance import Relevance, bound_names, global_setters, names_in, relevance
 from klint.graph.scope import Frame, Scope
+from klint.graph.slices import OPAQUE
 from klint.graph.statements import Statements
+from klint.graph.toplevel import top_level
 from klint.source.python import SourceUnit
 
 
@@ -51,7 +55,7 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
         self.reached = self.relevance(self.unit).names
         relevant = self.relevance(self.unit).definitions
         frame = Frame(scope, runs=True)
-        for statement in self.unit.tree.body:
+        for statement in self._in_order(scope, frame):
             self.steps = 0
             self.run([statement], frame)
         while self.pending or self.classes:
@@ -62,6 +66,22 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
             if function.definition in relevant and not self._is_settled_by_its_calls(function):
                 self.budgeted(function)
         return Graph(tuple(self.trace), tuple(self.objects), self.identities, tuple(dict.fromkeys(self.merged)))
+
+    def _in_order(self, scope: Scope, frame: Frame) -> list[ast.stmt]:
+        """The statements of the module that are walked now; the others are when a name that they bind is asked for."""
+        statements = self.relevance(self.unit).statements
+        if not all(names.isdisjoint(OPAQUE) for _, names in statements):
+            return self.unit.tree.body
+        parts = top_level(statements, self.seeds(self.unit), self.rebound(self.unit))
+        for name, waiting in parts.waiting.items():
+            scope.deferred[name] = partial(self._bind_waiting, waiting, frame)
+        return parts.walked
+
+    def _bind_waiting(self, statements: list[ast.stmt], frame: Frame) -> None:
+        steps, limit, depth = self.steps, self.limit, self.depth
+        self.steps, self.limit = 0, STEPS
+        self.run(statements, replace(frame))
+        self.steps, self.limit, self.depth = steps, limit, depth
 
     def _is_settled_by_its_calls(self, function: Function) -> bool:
         """Whether a function was followed where it is called, and would now be seen with names that were bound anew since."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from klint.source.python import children, tree_nodes
 
@@ -18,12 +18,14 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef
 class Relevance:
     """The functions of a module that can matter, and the names through which they are reached.
 
-    ``making`` are those names that matter where objects are made: of a class it is the constructor that counts, not what its objects compute.
+    ``making`` are those names that matter where objects are made: of a class it is the constructor that counts, not what its objects compute. ``statements`` are those
+    of the module, each with the names that it mentions.
     """
 
     definitions: frozenset[ast.AST] = frozenset()
     names: frozenset[str] = frozenset()
     making: frozenset[str] = frozenset()
+    statements: list[tuple[ast.stmt, set[str]]] = field(default_factory=list)
 
 
 def relevance(tree: ast.Module, wanted: frozenset[str]) -> Relevance:
@@ -36,17 +38,18 @@ def relevance(tree: ast.Module, wanted: frozenset[str]) -> Relevance:
     if mentions is None:
         mentions = _Mentions()
         for statement in tree.body:
-            mentions.read(statement, "", is_local=False)
+            mentions.statements.append((statement, mentions.read(statement, "", is_local=False)))
         tree._klint_mentions = mentions  # type: ignore[attr-defined]
     found, reached = mentions.closure(wanted, ("__init__", "__call__", "forward"))
     _, making = mentions.closure(wanted, ("__init__",))
-    return Relevance(found, reached, making)
+    return Relevance(found, reached, making, mentions.statements)
 
 
 class _Mentions:
     """The names that each function of a module mentions, and those that each assignment does, with its targets: found in one walk."""
 
     def __init__(self) -> None:
+        self.statements: list[tuple[ast.stmt, set[str]]] = []
         self.functions: list[tuple[Definition, set[str], str]] = []
         self.assignments: list[tuple[set[str], set[str]]] = []
 

@@ -22,7 +22,9 @@ CHANGES = frozenset("append extend insert remove pop clear sort reverse update s
 
 _COMPOUND = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
-_OPAQUE = frozenset({"locals", "globals", "vars", "exec", "eval"})
+OPAQUE = frozenset({"locals", "globals", "vars", "exec", "eval"})
+"""Functions that see or bind names of which nothing else tells."""
+
 _BODIES = ("body", "orelse", "handlers", "finalbody", "cases")
 
 
@@ -78,18 +80,24 @@ class Body:
         if known is None:
             arguments = definition.args
             first = [*arguments.posonlyargs, *arguments.args][:1]
-            known = cls()
-            known._read(definition.body, (), first[0].arg if first else "")
-            for step in known.steps:
-                known.sets |= step.sets
-                known.elsewhere |= step.elsewhere
-                known.is_opaque = known.is_opaque or not step.reads.isdisjoint(_OPAQUE) or step.is_opaque
-                for name in step.binds:
-                    known.binders.setdefault(name, []).append(step)
-                for name in step.reads:
-                    known.readers.setdefault(name, []).append(step)
+            known = cls.of_statements(definition.body, first[0].arg if first else "")
             definition._klint_body = known  # type: ignore[union-attr]
         return known
+
+    @classmethod
+    def of_statements(cls, statements: list[ast.stmt], receiver: str = "") -> Body:
+        """The body that some statements make up; ``receiver`` is what a method calls its own object."""
+        body = cls()
+        body._read(statements, (), receiver)
+        for step in body.steps:
+            body.sets |= step.sets
+            body.elsewhere |= step.elsewhere
+            body.is_opaque = body.is_opaque or not step.reads.isdisjoint(OPAQUE) or step.is_opaque
+            for name in step.binds:
+                body.binders.setdefault(name, []).append(step)
+            for name in step.reads:
+                body.readers.setdefault(name, []).append(step)
+        return body
 
     def _read(self, body: list[ast.stmt], above: tuple[Step, ...], receiver: str) -> None:
         for tree in body:

@@ -13,7 +13,8 @@ from klint.torch_model.library import TORCH
 
 def recorded(source):
     """Whether each softmax of a program records gradients, in the order in which they are met."""
-    graph = build(parse_source("import torch\n" + dedent(source), "case.py"), TORCH)
+    unit = parse_source("import torch\n" + dedent(source), "case.py")
+    graph = build(unit, TORCH, wanted=frozenset({"softmax"}))
     return [operation.grad_enabled for operation in graph.operations if operation.name == "softmax"]
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from klint.finding import Applicability, Confidence, Edit, Finding, Fix, Location, Related, Severity
-from klint.graph.project import Dependencies
-from klint.rules.base import Diagnosis
+from klint.finding import Applicability, Confidence, Diagnosis, Edit, Finding, Fix, Location, Related, Severity
+from klint.source.dependencies import Dependencies
 from klint.source.python import SourceError
 from klint.workers import Answer
 

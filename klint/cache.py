@@ -17,7 +17,7 @@ from types import TracebackType
 
 from klint import __version__
 from klint.answers import decode, encode
-from klint.graph.project import kind
+from klint.source.dependencies import kind
 from klint.source.python import PROSE, digest, read_bytes
 from klint.workers import Answer, Task
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from klint.rules.claims import Claim
 
 
 class Severity(str, Enum):
@@ -134,6 +137,14 @@ class Finding:
             ],
             "claim": self.claim,
         }
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A finding with the claim, in the terms of the graph, that ``klint verify`` replays; None where no number is claimed."""
+
+    finding: Finding
+    claim: Claim | None
 
 
 def _range(location: Location) -> dict[str, Any]:

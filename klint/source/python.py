@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import codecs
 import io
-import tokenize
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
@@ -245,6 +244,8 @@ def unified(text: str) -> str:
 def detect_encoding(data: bytes, filename: str) -> str:
     """The encoding of a file, as Python tells that of a module; in files of another kind no line declares one."""
     if is_python(filename):
+        import tokenize
+
         return tokenize.detect_encoding(io.BytesIO(data).readline)[0]
     return "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
 

@@ -77,7 +77,7 @@ class TestCheck:
                 raise KeyError("oh\nno")
             return diagnose(unit, *options)
 
-        monkeypatch.setattr("klint.workers.diagnose", fails_for_a)
+        monkeypatch.setattr("klint.rules.engine.diagnose", fails_for_a)
         write(a=CLEAN, b=SWAPPED)
         outcome = klint("check", "--output-format", "concise", "-q")
         assert outcome.status == 2

@@ -78,7 +78,7 @@ def test_noqa_is_left_to_flake8():
 
 
 def test_files_without_a_loss_are_not_looked_at(monkeypatch):
-    monkeypatch.setattr("klint.hosts.flake8.diagnose", lambda *_: pytest.fail("it looked"))
+    monkeypatch.setattr("klint.rules.engine.diagnose", lambda *_: pytest.fail("it looked"))
     assert run("import torch\n") == []
 
 
@@ -87,7 +87,7 @@ def test_an_error_of_its_own_is_one_line_on_stderr(monkeypatch, capsys, error):
     def diagnose(*_):
         raise error
 
-    monkeypatch.setattr("klint.hosts.flake8.diagnose", diagnose)
+    monkeypatch.setattr("klint.rules.engine.diagnose", diagnose)
     assert run(SOURCE) == []
     err = capsys.readouterr().err
     assert err.startswith("a.py: internal error")

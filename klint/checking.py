@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from klint.finding import Applicability
+from klint.levels import Applicability
 from klint.options import Said, run_configured
 from klint.output import COUNTED_FORMATS, FORMATS, TEXT_FORMATS
 from klint.terminal import FAILED, FOUND, NOTHING, Failure, complain, plural, shows_colour, write, write_bytes

@@ -90,11 +90,9 @@ def _split(_context: click.Context, _parameter: click.Parameter, values: tuple[s
 
 
 def _said(context: click.Context) -> Said:
-    values = context.params
-    return Said(
-        values,
-        frozenset(name for name in values if context.get_parameter_source(name) is not ParameterSource.DEFAULT),
-    )
+    options = context.params.keys() - {"paths"}
+    given = (name for name in options if context.get_parameter_source(name) is not ParameterSource.DEFAULT)
+    return Said(context.params, frozenset(given))
 
 
 @click.group()

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from klint.codes import NAMES, OPT_IN
-from klint.finding import Confidence, Finding
+from klint.levels import Confidence
 from klint.source.exclude import Excluded, Patterns
 
 if TYPE_CHECKING:
+    from klint.finding import Finding
     from klint.rules.base import Rule
 
 DEVICES = ("auto", "cpu", "cuda", "all")

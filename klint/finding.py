@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from klint.levels import Applicability, Confidence, Severity
 
 if TYPE_CHECKING:
     from klint.rules.claims import Claim
 
-
-class Severity(str, Enum):
-    """How bad the consequence is: ``error`` (the value is not the loss), ``warning`` (wrong scale, or a trap), ``note``."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"
-
-
-class Confidence(str, Enum):
-    """What a finding rests on: the data flow (``proven``), or a name such as a parameter called ``logits`` (``likely``)."""
-
-    PROVEN = "proven"
-    LIKELY = "likely"
-
-
-class Applicability(str, Enum):
-    """Whether a fix keeps the value (``safe``) or changes the training signal (``unsafe``)."""
-
-    SAFE = "safe"
-    UNSAFE = "unsafe"
+__all__ = [
+    "Applicability",
+    "Confidence",
+    "Diagnosis",
+    "Edit",
+    "Finding",
+    "Fix",
+    "Location",
+    "Related",
+    "Severity",
+]
 
 
 @dataclass(frozen=True, order=True)

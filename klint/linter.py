@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from klint.codes import NAMES
 from klint.config import Settings
-from klint.finding import Confidence, Diagnosis, Finding
+from klint.levels import Confidence
 from klint.source.discover import STDIN, Discovery, discover, roots_of
 from klint.source.files import parse_file
 from klint.source.python import SourceError, SourceUnit, read_source
@@ -20,6 +20,7 @@ from klint.workers import Answer, Part, Projects, Task, default_jobs, judge_all
 
 if TYPE_CHECKING:
     from klint.cache import Cache
+    from klint.finding import Diagnosis, Finding
     from klint.pyproject import Configuration
 
 Track = Callable[[Sequence[Task]], Iterable[Task]]

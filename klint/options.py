@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from klint.config import DEVICES, ConfigError, Settings
-from klint.finding import Confidence
+from klint.levels import Confidence
 from klint.output import FORMATS
 from klint.terminal import Failure
 

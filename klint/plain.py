@@ -8,8 +8,8 @@ from typing import Any
 
 from klint.options import Option, Said, split
 
-_EXPANDED = frozenset("*?[~$%")
-"""On Windows click expands what has these."""
+_EXPANDED = frozenset("*?[~$%" if os.name == "nt" else "")
+"""Click expands words with these."""
 
 
 def read_plain(words: Sequence[str], options: Sequence[Option]) -> Said | None:

@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from klint.finding import Diagnosis
 from klint.source.dependencies import Dependencies
 from klint.source.files import parse_file
 from klint.source.python import SourceError, SourceUnit, decode_source, digest, read_bytes
@@ -22,6 +21,7 @@ from klint.source.suppress import names_klint
 from klint.torch_model.losses import names_loss
 
 if TYPE_CHECKING:
+    from klint.finding import Diagnosis
     from klint.graph.project import Project
 
 Part = tuple[str, int]

@@ -432,6 +432,18 @@ class TestProcess:
         assert "klint.linter" in modules
         assert not modules & {"torch", "flake8", "rich"}
 
+    @pytest.mark.parametrize("option", ["--no-cache", "--cache-dir=kept"], ids=["without a cache", "with a cache"])
+    def test_a_file_without_losses_costs_no_more_than_reading_it(self, tmp_path, option):
+        (tmp_path / "a.py").write_text("import torch\n")
+        for _ in range(2):
+            result = self.run("-X", "importtime", "-m", "klint", "check", option, "a.py", cwd=tmp_path)
+            modules = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+            engine = {name for name in modules if name.startswith(("klint.rules", "klint.graph", "klint.torch_model."))}
+            assert (result.returncode, result.stdout) == (0, "")
+            assert "klint.linter" in modules
+            assert engine <= {"klint.torch_model.losses"}
+            assert not modules & {"click", "concurrent.futures", "multiprocessing", "klint.finding", "tomllib"}
+
     def test_importing_klint_is_light(self):
         code = "import sys, klint; print(*{'torch', 'flake8', 'rich', 'libcst', 'click', 'klint.linter'} & set(sys.modules))"
         assert self.run("-c", code).stdout == "\n"

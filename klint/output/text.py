@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from klint.finding import Finding, Severity
+from klint.levels import Severity
 from klint.output.concise import headline, one_line
 
 if TYPE_CHECKING:
+    from klint.finding import Finding
     from klint.linter import Report
 
 _Piece = tuple[str, str]

@@ -94,9 +94,22 @@ def test_an_error_of_its_own_is_one_line_on_stderr(monkeypatch, capsys, error):
     assert err.count("\n") == 1
 
 
+def imported(statement: str) -> set[str]:
+    """The modules that a statement imports, in a process of its own."""
+    code = f"import sys; {statement}; print(*sys.modules)"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
 def test_imports_nothing_heavy():
-    code = "import sys, klint.hosts.flake8; print(*{'torch', 'libcst', 'rich', 'pathspec', 'click'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+    modules = imported("import klint.hosts.flake8")
+    assert not modules & {"torch", "libcst", "rich", "pathspec", "click"}
+
+
+def test_what_judges_files_is_imported_for_the_first_that_names_a_loss():
+    judging = {"klint.rules", "klint.graph.project", "klint.torch_model.operations", "klint.linter", "klint.finding"}
+    plugin = "from klint.hosts.flake8 import Plugin; print([*Plugin(None, 'a.py', [{!r}]).run()])"
+    assert not imported(plugin.format("import torch\n")) & judging
+    assert imported(plugin.format("loss = kl_div\n").replace("None", "__import__('ast').parse('')")) >= judging
 
 
 def test_opt_in_rules_are_off_by_default():

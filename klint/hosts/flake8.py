@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from klint import __version__
@@ -17,6 +18,7 @@ from klint.torch_model.losses import names_loss
 
 if TYPE_CHECKING:
     from klint.finding import Diagnosis, Finding
+    from klint.graph.project import Project
     from klint.source.python import SourceUnit
 
 
@@ -39,7 +41,8 @@ class Plugin:
 
     @classmethod
     def parse_options(cls, options: Any) -> None:
-        """Note whether flake8 reads standard input, by which editors pass on one cell of a notebook at a time."""
+        """Note whether flake8 reads standard input, by which editors pass on one cell of a notebook at a time; a run begins."""
+        _project.cache_clear()
         cls.reads_stdin = list(options.filenames) == ["-"]
 
     def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
@@ -64,7 +67,6 @@ class Plugin:
 
     def _findings(self) -> list[Finding]:
         """What there is to say of this file; a site in another one is for flake8 to ask about in its turn."""
-        from klint.graph.project import Project
         from klint.linter import arrange
         from klint.rules import RULES
         from klint.rules.engine import diagnose
@@ -74,7 +76,7 @@ class Plugin:
         unit = SourceUnit(self._filename, self._text, self._tree)
         if self.reads_stdin:
             assume_imports(unit)
-        diagnoses = [*diagnose(unit, RULES, Project()).diagnoses] if names_loss(unit.text) else []
+        diagnoses = [*diagnose(unit, RULES, _project()).diagnoses] if names_loss(unit.text) else []
         if names_klint(unit.text):
             diagnoses += _unused_codes(unit, diagnoses)
         return [
@@ -82,6 +84,14 @@ class Plugin:
             for diagnosis in arrange(diagnoses)
             if diagnosis.finding.location.filename == unit.filename
         ]
+
+
+@cache
+def _project() -> Project:
+    """What imports lead to, which is parsed once a run."""
+    from klint.graph.project import Project
+
+    return Project()
 
 
 def _unused_codes(unit: SourceUnit, diagnoses: Sequence[Diagnosis]) -> Iterator[Diagnosis]:

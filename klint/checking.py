@@ -82,9 +82,8 @@ def check(
             if statistics
             else _rendered(report, output_format, output_file)
         )
-        if (
-            fix and fixes.source is not None
-        ):  # what was read from standard input goes on, and what is to be said beside it
+        if fix and fixes.source is not None:
+            # what was read from standard input goes on, and what is to be said beside it
             write_bytes(fixes.source)
             sys.stderr.write(text)
         else:

@@ -11,9 +11,8 @@ from klint.terminal import FAILED, INTERRUPTED, Failure, complain
 
 def main(args: list[str] | None = None) -> int:
     """Run klint; the exit status is 0 for nothing found, 1 for findings, 2 for errors."""
-    gc.set_threshold(
-        100_000, 50, 50
-    )  # trees and graphs live as long as they are of use: to look for garbage in them costs a fifth
+    # trees and graphs live as long as they are of use: to look for garbage in them costs a fifth
+    gc.set_threshold(100_000, 50, 50)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # file names may hold what the terminal cannot show

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import IO, Any
 
 NOTHING, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses."""
@@ -24,19 +25,13 @@ def write(text: str, output_file: str | None = None) -> None:
         except OSError as error:
             raise Failure(f"{output_file}: cannot be written: {error.strerror or error}") from error
         return
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The status still says what was found; Python's own flush at exit must not find the closed pipe again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _put(sys.stdout, text)
 
 
 def write_bytes(data: bytes) -> None:
     """Write to standard output what is no text."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.flush()
+    _put(sys.stdout.buffer, data)
 
 
 def complain(lines: Iterable[object]) -> None:
@@ -44,7 +39,16 @@ def complain(lines: Iterable[object]) -> None:
     from klint.output.concise import one_line
 
     for line in lines:
-        sys.stderr.write(f"{one_line(str(line))}\n")
+        _put(sys.stderr, f"{one_line(str(line))}\n")
+
+
+def _put(stream: IO[Any], content: str | bytes) -> None:
+    try:
+        stream.write(content)
+        stream.flush()
+    except BrokenPipeError:
+        # The status still says what was found; Python's own flush at exit must not find the closed pipe again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def shows_colour() -> bool:

@@ -457,6 +457,13 @@ class TestProcess:
         assert runs[0].returncode == 1
         assert runs[0].stdout == runs[1].stdout
 
+    def test_a_reader_of_errors_that_goes_away_is_no_error_either(self, tmp_path):
+        command = [sys.executable, "-m", "klint", "check", "missing.py"]
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process.stderr.close()
+        assert process.stdout.read() == ""
+        assert process.wait() == 2
+
     def test_a_reader_that_goes_away_is_no_error(self, tmp_path):
         (tmp_path / "a.py").write_text(SWAPPED)
         process = subprocess.Popen(

@@ -3,6 +3,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from argparse import Namespace
+from functools import partial
 
 import pytest
 
@@ -80,6 +82,20 @@ def test_noqa_is_left_to_flake8():
 def test_files_without_a_loss_are_not_looked_at(monkeypatch):
     monkeypatch.setattr("klint.rules.engine.diagnose", lambda *_: pytest.fail("it looked"))
     assert run("import torch\n") == []
+
+
+def test_imports_are_read_once_in_a_run_and_afresh_in_the_next(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = f"from helper import helper\n{SOURCE}".replace("F.softmax(x, dim=1)", "helper(x)")
+    begin = partial(Plugin.parse_options, Namespace(filenames=["a.py"]))
+    helper = "import torch.nn.functional as F\n\n\ndef helper(x):\n    return F.{}(x, dim=1)\n"
+    rows = []
+    for begins, function in ((True, "softmax"), (False, "log_softmax"), (True, "log_softmax")):
+        (tmp_path / "helper.py").write_text(helper.format(function))
+        if begins:
+            begin()
+        rows.append(len(run(source)))
+    assert rows == [1, 1, 0]
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), RecursionError("too\ndeep")], ids=["bug", "recursion"])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from klint.finding import Applicability, Confidence, Edit, Finding, Fix, Location, Related, Severity
-from klint.graph.project import Dependencies
-from klint.rules.base import Diagnosis
+from klint.levels import Applicability, Confidence, Severity
+from klint.source.dependencies import Dependencies
 from klint.source.python import SourceError
 from klint.workers import Answer
+
+if TYPE_CHECKING:
+    from klint.finding import Diagnosis, Finding, Fix, Location
 
 Json = Any
 """What ``json`` reads and writes."""
@@ -39,7 +41,7 @@ def decode(text: str) -> Answer:
     """The answer that was encoded. ``ValueError``, ``KeyError`` or ``TypeError`` if there was none."""
     data = json.loads(text)
     return Answer(
-        diagnoses=[(Diagnosis(_to_finding(finding), None), (part[0], part[1])) for finding, part in data["diagnoses"]],
+        diagnoses=[(_to_diagnosis(finding), (part[0], part[1])) for finding, part in data["diagnoses"]],
         errors=[SourceError(*error) for error in data["errors"]],
         is_read=data["is_read"],
         is_commented=data["is_commented"],
@@ -75,8 +77,10 @@ def _from_finding(finding: Finding) -> Json:
     }
 
 
-def _to_finding(data: Json) -> Finding:
-    return Finding(
+def _to_diagnosis(data: Json) -> Diagnosis:
+    from klint.finding import Diagnosis, Finding, Location, Related  # most files have no findings
+
+    finding = Finding(
         code=data["code"],
         name=data["name"],
         message=data["message"],
@@ -89,9 +93,12 @@ def _to_finding(data: Json) -> Finding:
         related=tuple(Related(Location(*place), message) for place, message in data["related"]),
         fix=None if data["fix"] is None else _to_fix(*data["fix"]),
     )
+    return Diagnosis(finding, None)
 
 
 def _to_fix(applicability: str, message: str, edits: Json) -> Fix:
+    from klint.finding import Edit, Fix, Location
+
     return Fix(
         Applicability(applicability), message, tuple(Edit(Location(*place), content) for place, content in edits)
     )

@@ -17,7 +17,7 @@ from types import TracebackType
 
 from klint import __version__
 from klint.answers import decode, encode
-from klint.graph.project import kind
+from klint.source.dependencies import kind
 from klint.source.python import PROSE, digest, read_bytes
 from klint.workers import Answer, Task
 
@@ -175,5 +175,6 @@ def _sum(text: str) -> str:
 
 def _own_files() -> list[tuple[str, int, int]]:
     """Name, size and time of every file of klint's own: one who works on klint sees at once what a change does."""
-    own = sorted(Path(__file__).parent.rglob("*.py"))
-    return [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in own]
+    paths = [os.path.join(place, name) for place, _, names in os.walk(os.path.dirname(__file__)) for name in names]
+    states = [(path, os.stat(path)) for path in sorted(paths) if path.endswith(".py")]
+    return [(path, state.st_size, state.st_mtime_ns) for path, state in states]

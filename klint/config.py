@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from klint.finding import Confidence, Finding
-from klint.rules import RULES
-from klint.rules.base import Rule
+from klint.codes import NAMES, OPT_IN
+from klint.levels import Confidence
 from klint.source.exclude import Excluded, Patterns
+
+if TYPE_CHECKING:
+    from klint.finding import Finding
+    from klint.rules.base import Rule
 
 DEVICES = ("auto", "cpu", "cuda", "all")
 """Where ``klint verify`` replays."""
@@ -67,11 +69,6 @@ class Settings:
         return self
 
     @cached_property
-    def rules(self) -> tuple[Rule[Any], ...]:
-        """The rules that are switched on."""
-        return tuple(rule for rule in RULES if self._is_on(rule))
-
-    @cached_property
     def excluded(self) -> Excluded:
         """What is left out of a directory that is walked."""
         if self.exclude is None:
@@ -83,16 +80,23 @@ class Settings:
         sure = finding.confidence is Confidence.PROVEN or self.min_confidence is Confidence.LIKELY
         return sure and finding.code in self.codes and not self._is_ignored(finding.code, finding.location.filename)
 
+    @property
+    def rules(self) -> tuple[Rule[Any], ...]:
+        """The rules that are switched on; ``codes`` says which without importing them."""
+        from klint.rules import RULES
+
+        return tuple(rule for rule in RULES if rule.code in self.codes)
+
     @cached_property
     def codes(self) -> frozenset[str]:
         """The codes of the rules that are switched on."""
-        return frozenset(rule.code for rule in self.rules)
+        return frozenset(filter(self._is_on, NAMES))
 
-    def _is_on(self, rule: Rule[Any]) -> bool:
-        chosen = _longest_match(rule.code, (*(self.select or ()), *self.extend_select))
-        if self.select is None and rule.default:
+    def _is_on(self, code: str) -> bool:
+        chosen = _longest_match(code, (*(self.select or ()), *self.extend_select))
+        if self.select is None and code not in OPT_IN:
             chosen = max(chosen, 0)
-        return chosen > _longest_match(rule.code, self.ignore)
+        return chosen > _longest_match(code, self.ignore)
 
     def _is_ignored(self, code: str, filename: str) -> bool:
         path = Path(os.path.abspath(filename))
@@ -101,6 +105,8 @@ class Settings:
 
 def find_rule(name: str) -> Rule[Any]:
     """The rule of a code or a name, however it is capitalised."""
+    from klint.rules import RULES
+
     for rule in RULES:
         if name.lower() in (rule.code.lower(), rule.name.lower()):
             return rule
@@ -110,12 +116,14 @@ def find_rule(name: str) -> Rule[Any]:
 def require_known(key: str, codes: Iterable[str]) -> None:
     """Raise ``ConfigError`` for a code that is not the start of any rule's."""
     for code in codes:
-        if not code or not any(rule.code.startswith(code) for rule in RULES):
+        if not code or not any(known.startswith(code) for known in NAMES):
             raise ConfigError(f"{key}: there is no rule {code!r}{_suggested_rule(code, 2, 3)}")
 
 
 def suggestion(word: str, right: Mapping[str, str]) -> str:
     """``; did you mean 'select'?`` for what is nearest to a word, of spellings and what each of them stands for."""
+    import difflib  # only errors pay for it
+
     nearest = difflib.get_close_matches(word, right, n=1)
     return f"; did you mean {right[nearest[0]]!r}?" if nearest else ""
 
@@ -126,6 +134,6 @@ def _longest_match(code: str, prefixes: Iterable[str]) -> int:
 
 def _suggested_rule(code: str, *blocks: int) -> str:
     """What is nearest to a code: a code, the start of one (these lengths), or a rule's name."""
-    right = {rule.name.upper(): rule.code for rule in RULES}
-    right |= {known: known for rule in RULES for known in (rule.code, *(rule.code[:length] for length in blocks))}
+    right = {name.upper(): code for code, name in NAMES.items()}
+    right |= {known: known for code in NAMES for known in (code, *(code[:length] for length in blocks))}
     return suggestion(code.upper(), right)

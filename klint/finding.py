@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from klint.levels import Applicability, Confidence, Severity
 
-class Severity(str, Enum):
-    """How bad the consequence is: ``error`` (the value is not the loss), ``warning`` (wrong scale, or a trap), ``note``."""
+if TYPE_CHECKING:
+    from klint.rules.claims import Claim
 
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"
-
-
-class Confidence(str, Enum):
-    """What a finding rests on: the data flow (``proven``), or a name such as a parameter called ``logits`` (``likely``)."""
-
-    PROVEN = "proven"
-    LIKELY = "likely"
-
-
-class Applicability(str, Enum):
-    """Whether a fix keeps the value (``safe``) or changes the training signal (``unsafe``)."""
-
-    SAFE = "safe"
-    UNSAFE = "unsafe"
+__all__ = [
+    "Applicability",
+    "Confidence",
+    "Diagnosis",
+    "Edit",
+    "Finding",
+    "Fix",
+    "Location",
+    "Related",
+    "Severity",
+]
 
 
 @dataclass(frozen=True, order=True)
@@ -134,6 +128,14 @@ class Finding:
             ],
             "claim": self.claim,
         }
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A finding with the claim, in the terms of the graph, that ``klint verify`` replays; None where no number is claimed."""
+
+    finding: Finding
+    claim: Claim | None
 
 
 def _range(location: Location) -> dict[str, Any]:

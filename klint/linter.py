@@ -9,13 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from klint.codes import NAMES
 from klint.config import Settings
-from klint.finding import Confidence, Finding
-from klint.graph.project import Project
-from klint.rules import RULES
-from klint.rules.base import Diagnosis
-from klint.rules.kl905_unused_noqa import UnusedCode
-from klint.source.discover import STDIN, Discovery, discover
+from klint.levels import Confidence
+from klint.source.discover import STDIN, Discovery, discover, roots_of
 from klint.source.files import parse_file
 from klint.source.python import SourceError, SourceUnit, read_source
 from klint.source.suppress import Suppressions, names_klint
@@ -23,6 +20,7 @@ from klint.workers import Answer, Part, Projects, Task, default_jobs, judge_all
 
 if TYPE_CHECKING:
     from klint.cache import Cache
+    from klint.finding import Diagnosis, Finding
     from klint.pyproject import Configuration
 
 Track = Callable[[Sequence[Task]], Iterable[Task]]
@@ -101,7 +99,7 @@ def _lint(
     paths = list(paths)
     discovery = find_files(paths, settings)
     report = Report(errors=discovery.errors)
-    linter = Linter(settings, report, Project.of_paths(paths).roots)
+    linter = Linter(settings, report, roots_of(paths))
     tasks: list[Task] = []
     for file in discovery.files:
         # a pipe can be read once, a file by every process that needs it
@@ -173,9 +171,8 @@ class Linter:
     def task(self, filename: str, text: str | None, stdin: bool = False) -> Task:
         """What is to be judged in a file."""
         settings = self.settings.of(filename)
-        codes = frozenset(rule.code for rule in settings.rules)
-        self.codes |= codes
-        return Task(filename, codes, text, self._roots(settings), stdin)
+        self.codes |= settings.codes
+        return Task(filename, settings.codes, text, self._roots(settings), stdin)
 
     def caller(self, task: Task) -> Task | None:
         """What is to be judged once more: a file that names functions of others whose sites depend on their callers."""
@@ -231,15 +228,18 @@ class Linter:
 
     def _judge_comments(self) -> None:
         """The codes of klint's own in ``noqa`` comments that have silenced nothing, once all files are judged."""
+        if not self.commented:
+            return
+        from klint.rules.kl905_unused_noqa import UnusedCode, UnusedNoqa  # few files have such comments
+
+        rule = UnusedNoqa()
         for unit in self.commented:
-            on = {rule.code for rule in self.settings.of(unit.filename).rules}
-            rules = [rule for rule in self.settings.of(unit.filename).rules if rule.site is UnusedCode]
-            for place in self._suppressions(unit).unused() if rules else ():
-                meant = {rule.code for rule in RULES if rule.code.startswith(place.code)}
+            on = self.settings.of(unit.filename).codes
+            for place in self._suppressions(unit).unused() if rule.code in on else ():
+                meant = {code for code in NAMES if code.startswith(place.code)}
                 if place.code.startswith("KL") and meant <= on:  # a rule that is off says nothing about its comments
-                    for rule in rules:
-                        for draft in rule.check(UnusedCode(unit, place)):
-                            self._hear(rule.diagnosis(draft), unit)
+                    for draft in rule.check(UnusedCode(unit, place)):
+                        self._hear(rule.diagnosis(draft), unit)
 
     def finish(self) -> list[Diagnosis]:
         """Put the report in order; the diagnoses, one for each of its findings. Files that were not asked for are left out."""

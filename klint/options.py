@@ -1,138 +1,157 @@
-"""The options that commands share: which files, which rules, and where the configuration of a run comes from."""
+"""The options of the commands, as tables; and the configuration that they make of a run.
+
+click is made of these tables (``commands.py``), and so is the reader of plain command lines (``plain.py``).
+"""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-import click
-from click.core import ParameterSource
-from click.shell_completion import CompletionItem
-
-from klint.finding import Confidence
+from klint.config import DEVICES, ConfigError, Settings
+from klint.levels import Confidence
+from klint.output import FORMATS
+from klint.terminal import Failure
 
 if TYPE_CHECKING:
-    from klint.config import Settings
     from klint.pyproject import Configuration
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 
-NOTHING, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
-"""Exit statuses."""
+@dataclass(eq=False)
+class Option:
+    """One option of a command.
 
+    ``kind`` is what its value is: a ``flag`` has none, a ``choice`` is one of the ``choices``, a ``list`` is separated by commas (one of
+    ``codes`` too, which shells complete), ``path``, ``file`` and ``directory`` name what may or may not be there, a ``number`` is ``least``
+    or more, and ``seconds`` are more than 0. Lists, and options that are ``repeated``, may be given several times.
+    """
 
-class Failure(click.ClickException):
-    """An error of the user's or of the system's: one line, exit status 2."""
+    names: str
+    help: str
+    kind: str = "flag"
+    metavar: str | None = None
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    least: int | None = None
+    repeated: bool = False
 
-    exit_code = FAILED
-
-    def show(self, file: Any = None) -> None:
-        from klint.output.concise import one_line
-
-        click.echo(one_line(f"klint: {self.message}"), err=True)
-
-
-def list_option(*names: str, metavar: str, help: str, **more: Any) -> Callable[[Command], Command]:
-    """An option that takes a comma-separated list, and may be given several times."""
-    return click.option(*names, multiple=True, metavar=metavar, help=help, callback=_split, **more)
-
-
-def _split(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
-
-
-def complete_code(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
-    """The codes that a shell offers for what has been typed of a list of them."""
-    from klint.rules import RULES
-
-    before, comma, last = typed.rpartition(",")
-    codes = (rule for rule in RULES if rule.code.startswith(last.upper()))
-    return [CompletionItem(f"{before}{comma}{rule.code}", help=rule.summary) for rule in codes]
+    def __post_init__(self) -> None:
+        self.name = self.names.rpartition("--")[2].replace("-", "_")
+        self.is_list = self.kind in ("list", "codes")
+        self.repeated = self.repeated or self.is_list
+        if self.repeated:
+            self.default = ()
+        elif self.kind == "flag":
+            self.default = False
 
 
-PATHS = click.argument("paths", nargs=-1, type=click.Path())
-OUTPUT_FILE = click.option(
-    "--output-file", type=click.Path(dir_okay=False), metavar="FILE", help="Write to this file, not to standard output."
-)
+@dataclass(eq=False)
+class Said:
+    """What a command line says: the value of every option by its name, and which of them were ``given``."""
+
+    values: dict[str, Any]
+    given: frozenset[str] = field(default_factory=frozenset)
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The parts of a list."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
 
 _CONFIGURING = (
-    list_option(
-        "--select",
-        metavar="CODES",
-        help="Report only these rules; a prefix names a block of them.",
-        shell_complete=complete_code,
-    ),
-    list_option("--ignore", metavar="CODES", help="Leave out these rules.", shell_complete=complete_code),
-    list_option("--extend-select", metavar="CODES", help="Report these rules too.", shell_complete=complete_code),
-    click.option(
+    Option("--select", "Report only these rules; a prefix names a block of them.", "codes", "CODES"),
+    Option("--ignore", "Leave out these rules.", "codes", "CODES"),
+    Option("--extend-select", "Report these rules too.", "codes", "CODES"),
+    Option(
         "--min-confidence",
-        type=click.Choice([level.value for level in Confidence]),
+        "Report what follows from the data flow alone (proven), or what rests on a name as well (likely).",
+        "choice",
+        choices=tuple(level.value for level in Confidence),
         default=Confidence.LIKELY.value,
-        show_default=True,
-        help="Report what follows from the data flow alone (proven), or what rests on a name as well (likely).",
     ),
-    list_option(
-        "--exclude", metavar="GLOBS", help="Leave out these files, as a .gitignore would, and nothing by default."
-    ),
-    list_option("--extend-exclude", metavar="GLOBS", help="Leave out these files too."),
-    click.option("--force-exclude", is_flag=True, help="Leave out excluded files even where they are named."),
-    click.option(
-        "--stdin-filename",
-        type=click.Path(),
-        metavar="FILE",
-        help="What to call standard input, and whose settings it has.",
-    ),
-    click.option("--no-project", is_flag=True, help="Look at each file alone: follow no import into another."),
-    click.option(
+    Option("--exclude", "Leave out these files, as a .gitignore would, and nothing by default.", "list", "GLOBS"),
+    Option("--extend-exclude", "Leave out these files too.", "list", "GLOBS"),
+    Option("--force-exclude", "Leave out excluded files even where they are named."),
+    Option("--stdin-filename", "What to call standard input, and whose settings it has.", "path", "FILE"),
+    Option("--no-project", "Look at each file alone: follow no import into another."),
+    Option(
         "--config",
-        multiple=True,
-        type=click.Path(),
-        metavar="FILE|KEYS",
-        help="A file to take in place of every pyproject.toml, or keys that win over it: \"select = ['KL2']\".",
+        "A file to take in place of every pyproject.toml, or keys that win over it: \"select = ['KL2']\".",
+        "path",
+        "FILE|KEYS",
+        repeated=True,
     ),
-    click.option("--isolated", is_flag=True, help="Read no pyproject.toml."),
+    Option("--isolated", "Read no pyproject.toml."),
 )
-_NAMES = (
-    "select ignore extend_select min_confidence exclude extend_exclude force_exclude stdin_filename no_project".split()
+_OUTPUT_FILE = Option("--output-file", "Write to this file, not to standard output.", "file", "FILE")
+
+CHECK = (
+    *_CONFIGURING,
+    Option("--output-format", "How findings are written.", "choice", choices=tuple(FORMATS), default="full"),
+    _OUTPUT_FILE,
+    Option("--fix", "Fix what can be fixed without a change of value, and list the rest."),
+    Option("--unsafe-fixes", "With --fix or --diff: fixes that change what is trained as well."),
+    Option("--diff", "Show what --fix would change, and change nothing."),
+    Option("--statistics", "Count the findings of each rule in place of listing them."),
+    Option("--exit-zero", "Exit with 0 even where there are findings."),
+    Option("--add-noqa", "Silence what is found by noqa comments, and list nothing."),
+    Option(
+        "--baseline",
+        "List only what is new since this file was written; it is written if it is not there.",
+        "file",
+        "FILE",
+    ),
+    Option("--write-baseline", "Write the file of --baseline anew."),
+    Option("-j --jobs", "How many processes may work at once (default: one a core).", "number", "N", least=1),
+    Option("--no-cache", "Keep no results for the next run, and use none of the last."),
+    Option("--cache-dir", "Where results are kept from run to run.", "directory", "DIR", default=".klint_cache"),
+    Option("-q --quiet", "Findings and errors only."),
+    Option("-v --verbose", "Say how many files were read."),
+)
+VERIFY = (
+    *_CONFIGURING,
+    Option("--device", "Where to replay.", "choice", choices=DEVICES, default="auto"),
+    Option("--dtype", "Of the tensors that are made up, such as float32,bfloat16.", "list", "DTYPES"),
+    Option("--classes", "Class counts of such tensors: 10, and 2,10,100,1000 for html.", "list", "COUNTS"),
+    Option("--batch", "Rows of such tensors.", "number", default=7, least=1),
+    Option("--seed", "For the tensors that are made up.", "number", default=0),
+    Option("--timeout", "Seconds for one site.", "seconds", default=60.0),
+    Option(
+        "--output-format",
+        "How verdicts are written; html is one page that stands alone.",
+        "choice",
+        choices=("full", "json", "html"),
+        default="full",
+    ),
+    _OUTPUT_FILE,
+    Option("--strict", "Exit with 1 for inconclusive findings as well."),
+    Option("--all-sites", "Replay every loss site that can be decided, also those without a finding."),
 )
 
 
-def configured(defaults: Callable[[Settings], Mapping[str, Any]]) -> Callable[[Command], Command]:
-    """Give a command the options by which a run is configured, and call it with the ``configuration`` they make.
+def run_configured(command: Callable[..., int], said: Said, defaults: Callable[[Settings], Mapping[str, Any]]) -> int:
+    """Call a command with the ``configuration`` that its options make, and with its own options.
 
     ``defaults``: what the configuration of the working directory says of the command's own options.
     """
-
-    def decorate(command: Command) -> Command:
-        @functools.wraps(command)
-        @click.pass_context
-        def run(context: click.Context, /, **options: Any) -> Any:
-            from klint.config import ConfigError
-
-            given = {name for name in options if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
-            said = {name: options[name] for name in _NAMES if name in given}
-            configuration = _configuration(said, options.pop("config"), options.pop("isolated"))
-            options = {name: value for name, value in options.items() if name not in _NAMES}
-            try:
-                for name, value in defaults(configuration.here).items():
-                    if name not in given:
-                        options[name] = value
-                return command(configuration=configuration, **options)
-            except ConfigError as error:
-                raise Failure(str(error)) from error
-
-        decorated: Any = run
-        for option in reversed(_CONFIGURING):
-            decorated = option(decorated)
-        return decorated  # type: ignore[no-any-return]
-
-    return decorate
+    own = dict(said.values)
+    configuring = {option.name: own.pop(option.name) for option in _CONFIGURING}
+    config, isolated = configuring.pop("config"), configuring.pop("isolated")
+    try:
+        configuration = _configuration(
+            {name: value for name, value in configuring.items() if name in said.given}, config, isolated
+        )
+        for name, value in defaults(configuration.here).items():
+            if name not in said.given:
+                own[name] = value
+        return command(configuration=configuration, **own)
+    except ConfigError as error:
+        raise Failure(str(error)) from error
 
 
 def _configuration(said: Mapping[str, Any], config: tuple[str, ...], isolated: bool) -> Configuration:
     """What the command line says, laid over the files; an error in it names the option."""
-    from klint.config import ConfigError, Settings
     from klint.pyproject import Configuration
     from klint.source.exclude import Patterns
 
@@ -147,7 +166,4 @@ def _configuration(said: Mapping[str, Any], config: tuple[str, ...], isolated: b
         Settings(**options)
     except ConfigError as error:
         raise Failure(f"--{error}") from error
-    try:
-        return Configuration(options, config, isolated)
-    except ConfigError as error:
-        raise Failure(str(error)) from error
+    return Configuration(options, config, isolated)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from klint.config import ConfigError, Settings
-from klint.keys import Options, read_table
 from klint.source.discover import STDIN, display_name
 
 NAME = "pyproject.toml"
 
-_POSITION = re.compile(r"(.*?) \(at line (\d+), column (\d+)\)", re.DOTALL)
+_POSITION = r"(.*?) \(at line (\d+), column (\d+)\)"
+
+if TYPE_CHECKING:
+    from klint.keys import Options
 
 
 class Configuration:
@@ -102,7 +103,7 @@ def _is_path(text: str) -> bool:
 
 
 def _inline(text: str) -> Options:
-    return read_table(_parsed(text, "--config"), "--config", "", Path.cwd())
+    return _read(_parsed(text, "--config"), "--config", "", Path.cwd())
 
 
 def _named(name: str) -> Options:
@@ -113,7 +114,7 @@ def _named(name: str) -> Options:
         raise ConfigError(f"--config: {name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     document = _parsed(_decoded(data, name), name)
     if Path(name).name != NAME and "tool" not in document:
-        return read_table(document, name, "", Path.cwd())
+        return _read(document, name, "", Path.cwd())
     options = _klint_table(document, name, Path.cwd())
     if options is None:
         raise ConfigError(f"{name}: has no table [tool.klint]")
@@ -138,7 +139,13 @@ def _klint_table(document: Mapping[str, Any], name: str, home: Path) -> Options 
     tool = document.get("tool")
     if not isinstance(tool, dict) or "klint" not in tool:
         return None
-    return read_table(tool["klint"], name, "tool.klint", home)
+    return _read(tool["klint"], name, "tool.klint", home)
+
+
+def _read(table: Any, filename: str, name: str, home: Path) -> Options:
+    from klint.keys import read_table  # most runs have no such table
+
+    return read_table(table, filename, name, home)
 
 
 def _decoded(data: bytes, name: str) -> str:
@@ -157,7 +164,9 @@ def _parsed(text: str, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        match = _POSITION.fullmatch(str(error))
+        import re
+
+        match = re.fullmatch(_POSITION, str(error), re.DOTALL)
         place, reason = (f":{match[2]}:{match[3]}", match[1]) if match else ("", str(error))
         raise ConfigError(f"{name}{place}: is not TOML: {reason}") from error
     except RecursionError as error:

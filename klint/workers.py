@@ -9,20 +9,20 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from traceback import extract_tb
+from typing import TYPE_CHECKING
 
-from klint.graph.project import Dependencies, Project, imports_any
-from klint.rules import RULES
-from klint.rules.base import Diagnosis
-from klint.rules.engine import diagnose
+from klint.source.dependencies import Dependencies
 from klint.source.files import parse_file
 from klint.source.python import SourceError, SourceUnit, decode_source, digest, read_bytes
 from klint.source.suppress import names_klint
 from klint.torch_model.losses import names_loss
+
+if TYPE_CHECKING:
+    from klint.finding import Diagnosis
+    from klint.graph.project import Project
 
 Part = tuple[str, int]
 """A module: the name of its file, and which of the file's modules it is."""
@@ -100,7 +100,7 @@ class Projects:
         wanted = frozenset(name for name in task.wanted if name in text)
         for unit in parse_file(text, task.filename, task.stdin) if wanted or not task.wanted else ():
             answer.units[unit.filename, unit.part] = unit
-            called = imports_any(unit.tree, wanted) if wanted else frozenset()
+            called = _imported(unit, wanted) if wanted else frozenset()
             if not task.wanted:
                 answer.errors += unit.errors
             if called or (not task.wanted and names_loss(unit.text)):
@@ -108,6 +108,9 @@ class Projects:
         return answer
 
     def _judge(self, unit: SourceUnit, task: Task, wanted: frozenset[str], answer: Answer) -> None:
+        from klint.rules import RULES  # most files name no loss, and many runs have no other files
+        from klint.rules.engine import diagnose
+
         project = None if task.roots is None else self._project(task.roots)
         rules = [rule for rule in RULES if rule.code in task.codes]
         dependencies = Dependencies() if project is None else project.record()
@@ -129,7 +132,15 @@ class Projects:
             answer.understood += analysis.understood
 
     def _project(self, roots: tuple[str, ...]) -> Project:
+        from klint.graph.project import Project
+
         return self._projects.setdefault(roots, Project(roots, self._unsaved))
+
+
+def _imported(unit: SourceUnit, names: frozenset[str]) -> frozenset[str]:
+    from klint.graph.project import imports_any
+
+    return imports_any(unit.tree, names)
 
 
 def judge_all(tasks: Sequence[Task], projects: Projects, jobs: int) -> Iterator[Answer]:
@@ -137,6 +148,8 @@ def judge_all(tasks: Sequence[Task], projects: Projects, jobs: int) -> Iterator[
     if jobs < 2 or len(tasks) < _WORTHWHILE:
         yield from map(projects.judge, tasks)
         return
+    from concurrent.futures import ProcessPoolExecutor  # runs over a few files do without
+
     like_here = partial(gc.set_threshold, *gc.get_threshold())
     with ProcessPoolExecutor(min(jobs, len(tasks)), initializer=like_here) as pool:
         yield from pool.map(_judge_elsewhere, tasks, chunksize=max(1, min(16, len(tasks) // (8 * jobs))))
@@ -160,6 +173,8 @@ def _judge_elsewhere(task: Task) -> Answer:
 
 def internal_error(error: BaseException, filename: str) -> SourceError:
     """The line for an error that is klint's own fault."""
+    from traceback import extract_tb
+
     last = extract_tb(error.__traceback__)[-1:]
     place = "".join(f" at {Path(frame.filename).name}:{frame.lineno}" for frame in last)
     reason = " ".join(f"{type(error).__name__}: {error}".split())

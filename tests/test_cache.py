@@ -10,9 +10,8 @@ import pytest
 
 from klint import lint_paths
 from klint.answers import decode, encode
-from klint.finding import Applicability, Confidence, Edit, Finding, Fix, Location, Related, Severity
-from klint.graph.project import Dependencies
-from klint.rules.base import Diagnosis
+from klint.finding import Applicability, Confidence, Diagnosis, Edit, Finding, Fix, Location, Related, Severity
+from klint.source.dependencies import Dependencies
 from klint.source.python import SourceError
 from klint.workers import Answer, Projects
 

@@ -77,7 +77,7 @@ class TestCheck:
                 raise KeyError("oh\nno")
             return diagnose(unit, *options)
 
-        monkeypatch.setattr("klint.workers.diagnose", fails_for_a)
+        monkeypatch.setattr("klint.rules.engine.diagnose", fails_for_a)
         write(a=CLEAN, b=SWAPPED)
         outcome = klint("check", "--output-format", "concise", "-q")
         assert outcome.status == 2
@@ -432,6 +432,18 @@ class TestProcess:
         assert "klint.linter" in modules
         assert not modules & {"torch", "flake8", "rich"}
 
+    @pytest.mark.parametrize("option", ["--no-cache", "--cache-dir=kept"], ids=["without a cache", "with a cache"])
+    def test_a_file_without_losses_costs_no_more_than_reading_it(self, tmp_path, option):
+        (tmp_path / "a.py").write_text("import torch\n")
+        for _ in range(2):
+            result = self.run("-X", "importtime", "-m", "klint", "check", option, "a.py", cwd=tmp_path)
+            modules = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+            engine = {name for name in modules if name.startswith(("klint.rules", "klint.graph", "klint.torch_model."))}
+            assert (result.returncode, result.stdout) == (0, "")
+            assert "klint.linter" in modules
+            assert engine <= {"klint.torch_model.losses"}
+            assert not modules & {"click", "concurrent.futures", "multiprocessing", "klint.finding", "tomllib"}
+
     def test_importing_klint_is_light(self):
         code = "import sys, klint; print(*{'torch', 'flake8', 'rich', 'libcst', 'click', 'klint.linter'} & set(sys.modules))"
         assert self.run("-c", code).stdout == "\n"
@@ -444,6 +456,13 @@ class TestProcess:
         ]
         assert runs[0].returncode == 1
         assert runs[0].stdout == runs[1].stdout
+
+    def test_a_reader_of_errors_that_goes_away_is_no_error_either(self, tmp_path):
+        command = [sys.executable, "-m", "klint", "check", "missing.py"]
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process.stderr.close()
+        assert process.stdout.read() == ""
+        assert process.wait() == 2
 
     def test_a_reader_that_goes_away_is_no_error(self, tmp_path):
         (tmp_path / "a.py").write_text(SWAPPED)

@@ -19,7 +19,7 @@ from klint.explain.sites import explain_sites
 from klint.graph.project import Project
 from klint.linter import find_files
 from klint.rules.engine import sites
-from klint.source.discover import STDIN
+from klint.source.discover import STDIN, roots_of
 from klint.source.files import parse_file
 from klint.source.python import SourceError
 from klint.torch_model.losses import names_loss
@@ -52,7 +52,7 @@ def explain_paths(
 ) -> list[Explanation]:
     """One explanation for each file; ``row``, in a notebook with ``cell``, narrows them to the loss sites on that line."""
     settings, paths = settings or Settings(), list(paths)
-    discovery, roots = find_files(paths, settings), Project.of_paths(paths).roots
+    discovery, roots = find_files(paths, settings), roots_of(paths)
     projects: dict[tuple[str, ...], Project] = {}
     explanations = [Explanation(error.filename, errors=[error]) for error in discovery.errors]
     for file in discovery.files:

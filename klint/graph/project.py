@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from klint.source.dependencies import Dependencies, kind
 from klint.source.python import (
     SourceError,
     SourceUnit,
@@ -31,19 +32,6 @@ LARGEST = 1_000_000
 """Files of more characters are not followed into."""
 
 
-@dataclass
-class Dependencies:
-    """What a result rests on: what stands at paths (``file``, ``directory``, or nothing), and the digests of the files that were read."""
-
-    kinds: dict[str, str] = field(default_factory=dict)
-    digests: dict[str, str] = field(default_factory=dict)
-
-    def add(self, others: Dependencies) -> None:
-        """Rest on what others rest on as well."""
-        self.kinds |= others.kinds
-        self.digests |= others.digests
-
-
 @dataclass(eq=False)
 class Project:
     """The modules that imports may lead to.
@@ -61,11 +49,6 @@ class Project:
     _tops: dict[str, tuple[str, Dependencies]] = field(default_factory=dict)
     _bindings: dict[int, dict[str, list[ast.stmt]]] = field(default_factory=dict)
     _asked: Dependencies = field(default_factory=Dependencies)
-
-    @classmethod
-    def of_paths(cls, paths: Iterable[str | Path]) -> Project:
-        """The project that a run over some paths is about: each directory named is a root."""
-        return cls(tuple(os.path.normpath(path) for path in paths if os.path.isdir(path)))
 
     def record(self) -> Dependencies:
         """What is asked of the project from here on, until the next record."""
@@ -167,11 +150,6 @@ class Project:
             self._found[path] = kind(path)
         self._asked.kinds[path] = self._found[path]
         return self._found[path]
-
-
-def kind(path: str) -> str:
-    """What stands at a path: a ``file``, a ``directory``, or nothing."""
-    return "file" if os.path.isfile(path) else "directory" if os.path.isdir(path) else ""
 
 
 def bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:

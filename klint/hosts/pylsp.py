@@ -10,12 +10,11 @@ from weakref import WeakKeyDictionary
 
 from pylsp import hookimpl
 
+from klint.codes import NAMES
 from klint.config import ConfigError
 from klint.hosts.lsp import QUICK_FIX, Document, Json, unified
-from klint.rules import RULES
 from klint.workers import internal_error
 
-_CODES = frozenset(rule.code for rule in RULES)
 _log = logging.getLogger(__name__)
 _linted: WeakKeyDictionary[Any, Document] = WeakKeyDictionary()
 """By pylsp's documents, what was made of them when they were linted last."""
@@ -33,7 +32,7 @@ def pylsp_lint(workspace: Any, document: Any) -> Generator[None, Any, None]:
     outcome = yield
     said = outcome.get_result()
     codes = {diagnostic.get("code") for diagnostics in said for diagnostic in diagnostics or ()}
-    if not _CODES & codes:
+    if not NAMES.keys() & codes:
         outcome.force_result([*said, _diagnostics(workspace, document)])
 
 

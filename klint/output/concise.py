@@ -5,9 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from klint.finding import Finding, Location
-
 if TYPE_CHECKING:
+    from klint.finding import Finding, Location
     from klint.linter import Report
 
 

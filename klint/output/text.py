@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from klint.finding import Finding, Severity
+from klint.levels import Severity
 from klint.output.concise import headline, one_line
-from klint.output.frame import Mark, frame
 
 if TYPE_CHECKING:
+    from klint.finding import Finding
     from klint.linter import Report
 
 _Piece = tuple[str, str]
@@ -29,6 +29,8 @@ def render(report: Report, colour: bool = False) -> str:
 
 
 def _lines(finding: Finding, sources: dict[str, list[str]]) -> Iterator[list[_Piece]]:
+    from klint.output.frame import Mark, frame  # most runs find nothing
+
     style = _STYLES[finding.severity]
     place, code, message = headline(finding).partition(f" {finding.code} ")
     yield [(place, "bold"), (code, style), (message, "")]

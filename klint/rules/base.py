@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Generic, TypeVar
 
-from klint.finding import Confidence, Finding, Fix, Related, Severity
+from klint.finding import Confidence, Diagnosis, Finding, Fix, Related, Severity
 from klint.rules.claims import Claim
 from klint.source.python import Anchor
 
@@ -37,14 +37,6 @@ class Draft:
     fix: Callable[[], Fix | None] | None = None
     severity: Severity | None = None
     elsewhere: tuple[Anchor, ...] = ()
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """A finding with the claim, in the terms of the graph, that ``klint verify`` replays; None where no number is claimed."""
-
-    finding: Finding
-    claim: Claim | None
 
 
 class Rule(ABC, Generic[Site]):

@@ -9,19 +9,19 @@ from functools import cached_property
 from itertools import combinations, islice, product
 from typing import Any
 
-from klint.finding import Confidence, Location
+from klint.finding import Confidence, Diagnosis, Location
 from klint.graph.build import Graph, build
 from klint.graph.nodes import Choice, ModuleObject, Node, Operation, Parameter
 from klint.graph.project import Project
-from klint.rules.base import Diagnosis, Draft, Rule
+from klint.rules.base import Draft, Rule
 from klint.rules.claims import Claim
 from klint.rules.reach import bare, conditions_behind, consumers, flat, merged, rests_on_parameter
 from klint.source.python import SourceUnit
 from klint.torch_model.comparisons import COMPARING, SHOWING
 from klint.torch_model.evidence import evidence, tested_rank
-from klint.torch_model.infer import Inference
 from klint.torch_model.library import TORCH
 from klint.torch_model.losses import LOSSES
+from klint.torch_model.readers import Inference
 from klint.torch_model.sites import ComparisonSite, LossSite, OptionsSite, Readings
 
 WORLDS = 4

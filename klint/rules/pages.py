@@ -1,4 +1,4 @@
-"""Everything that is written about rules, made from the rules: a page each, their index, and the table in the README."""
+"""Everything that is written about rules, made from the rules: a page each, their index, the README's table, and ``codes.py``."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ A rule is *on*, or *opt-in*: reported only when it is selected (`--extend-select
 loss, a *warning* a wrong scale or a trap, a *note* has no numeric effect. A fix is *safe* where the value stays the same, *unsafe*
 where it changes what is trained.
 """
+_CODES = '''\
+"""What settings must know of the rules, apart from them: to import the rules takes longer than most runs. Made by ``python -m klint.rules``."""
+
+from __future__ import annotations
+
+NAMES: dict[str, str] = {{
+{names}}}
+"""The name of each code, in order."""
+
+OPT_IN = frozenset("{opt_in}".split())
+"""The codes of the rules that are reported only when they are selected."""
+'''
 _TABLE = re.compile(r"(?<=<!-- rules: made by python -m klint.rules -->\n).*?(?=<!-- end of rules -->)", re.DOTALL)
 
 
@@ -54,12 +66,21 @@ def table(rules: Iterable[Rule[Any]]) -> str:
     return f"\n| code | name | what is wrong |\n|---|---|---|\n{''.join(rows)}\n"
 
 
+def codes(rules: Iterable[Rule[Any]]) -> str:
+    """The module that holds codes and names."""
+    rules = list(rules)
+    names = "".join(f'    "{rule.code}": "{rule.name}",\n' for rule in rules)
+    opt_in = " ".join(rule.code for rule in rules if not rule.default)
+    return _CODES.format(names=names, opt_in=opt_in)
+
+
 def files(rules: Iterable[Rule[Any]], root: Path) -> Iterator[tuple[Path, str]]:
     """Each generated file below ``root``, the project's directory, and what it should hold."""
     rules = list(rules)
     for rule in rules:
         yield root / "docs" / "rules" / f"{rule.code}.md", page(rule)
     yield root / "docs" / "rules" / "index.md", index(rules)
+    yield root / "klint" / "codes.py", codes(rules)
     readme = root / "README.md"
     yield readme, _TABLE.sub(lambda _: table(rules), readme.read_text("utf-8"))
 

@@ -78,6 +78,11 @@ def discover(
     return found
 
 
+def roots_of(paths: Iterable[str | Path]) -> tuple[str, ...]:
+    """Where a run over some paths looks for imports: each directory that is named is a root."""
+    return tuple(os.path.normpath(path) for path in paths if os.path.isdir(path))
+
+
 def display_name(path: str | Path) -> str:
     """A path as output spells it, however it was given: from the working directory, where it is inside."""
     absolute = _absolute(path)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from klint.finding import Finding
 from klint.source.python import NOTEBOOK, SourceUnit, is_python, parse_source, tree_nodes
+
+if TYPE_CHECKING:
+    from klint.finding import Finding
 
 _ASSUMED = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n"
 """What editors hide when they pass on one cell of a notebook by itself."""

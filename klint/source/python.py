@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import codecs
 import io
-import tokenize
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
@@ -15,9 +14,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from klint.finding import Location
-
 if TYPE_CHECKING:
+    from klint.finding import Location
     from klint.source.lines import LineMap
 
 NOTEBOOK = ".ipynb"
@@ -90,18 +88,22 @@ class SourceUnit:
 
     def file_row(self, row: int) -> int:
         """The row in the user's file, or the cell of it, of a row of ``text``."""
-        return self._outward(Location(self.filename, row, 1, row, 1)).row
+        return self._outward(self._between(row, 1, row, 1)).row
 
     def _place(self, node: ast.AST) -> Location:
         """The place of a tree node in ``text``. ``ast`` counts columns in UTF-8 bytes; people count characters."""
         row, end_row = getattr(node, "lineno", 1), getattr(node, "end_lineno", None) or 1
-        return Location(
-            self.filename,
+        return self._between(
             row,
             self._column(row, getattr(node, "col_offset", 0)),
             end_row,
             self._column(end_row, getattr(node, "end_col_offset", None) or 0),
         )
+
+    def _between(self, row: int, column: int, end_row: int, end_column: int) -> Location:
+        from klint.finding import Location  # most files have nothing to find
+
+        return Location(self.filename, row, column, end_row, end_column)
 
     def segment(self, node: ast.AST) -> str:
         """The source text of a tree node on one line."""
@@ -144,7 +146,7 @@ class SourceUnit:
         """The place in the user's file of a stretch of ``text``, given in characters from 0."""
         row, end_row = (bisect_right(self._starts, offset) for offset in (start, end))
         column, end_column = start - self._starts[row - 1] + 1, end - self._starts[end_row - 1] + 1
-        return self._outward(Location(self.filename, row, column, end_row, end_column))
+        return self._outward(self._between(row, column, end_row, end_column))
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -240,7 +242,10 @@ def read_bytes(path: Path, filename: str) -> bytes | SourceError:
 
 def digest(data: object) -> str:
     """What tells the bytes of a file from all others; empty where it could not be read."""
-    from hashlib import blake2b  # only runs that follow imports, or keep results, pay for it
+    try:
+        from _blake2 import blake2b  # hashlib loads OpenSSL, which takes longer than most files
+    except ImportError:
+        from hashlib import blake2b
 
     return blake2b(data, digest_size=16).hexdigest() if isinstance(data, bytes) else ""
 
@@ -274,6 +279,8 @@ def unified(text: str) -> str:
 def detect_encoding(data: bytes, filename: str) -> str:
     """The encoding of a file, as Python tells that of a module; in files of another kind no line declares one."""
     if is_python(filename):
+        import tokenize
+
         return tokenize.detect_encoding(io.BytesIO(data).readline)[0]
     return "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
 

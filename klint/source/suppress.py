@@ -8,9 +8,8 @@ file, and so it does when codes follow: flake8 takes no notice of them.
 from __future__ import annotations
 
 import re
-import tokenize
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _LINE = re.compile(r"# noqa(?::\s?(?P<codes>(?:[A-Z]+[0-9]+[,\s]*)+))?", re.IGNORECASE)
 _CODE = re.compile(r"[^,\s]+")
@@ -22,8 +21,7 @@ _OWN = re.compile(r"# noqa:.*KL", re.IGNORECASE)
 _FILE = re.compile(r"\s*# flake8[:=]\s*noqa", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class NoqaCode:
+class NoqaCode(NamedTuple):
     """A code of a ``noqa`` comment, and where it stands: row and columns are 1-based and count characters."""
 
     code: str
@@ -106,6 +104,8 @@ def _joined_rows(lines: Sequence[str]) -> tuple[dict[int, tuple[int, int]], dict
 
     Both are empty where the file has no tokens.
     """
+    import tokenize  # most files have nothing to silence
+
     ranges: dict[int, tuple[int, int]] = {}
     comments: dict[int, int] = {}
     remaining = iter(lines)

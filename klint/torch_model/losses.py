@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LEGACY = ("size_average", "reduce")
 """Options that torch took before ``reduction``, and still takes: where one of them is given, it decides."""
@@ -26,8 +26,7 @@ LITERALS: dict[str, tuple[type, ...]] = {
 _LEGACY = "size_average=None, {0}reduce=None, reduction='mean'"
 
 
-@dataclass(frozen=True)
-class LossSpec:
+class LossSpec(NamedTuple):
     """One loss.
 
     ``call`` is the signature of the functional form, ``options`` that of the module's constructor, both in torch's

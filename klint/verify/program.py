@@ -22,10 +22,10 @@ from klint.graph.nodes import (
 )
 from klint.rules.claims import Claim, Effect, Reading
 from klint.torch_model.facts import Space
-from klint.torch_model.infer import Inference
 from klint.torch_model.library import TORCH
 from klint.torch_model.losses import LOSSES
 from klint.torch_model.operations import OPERATIONS
+from klint.torch_model.readers import Inference
 from klint.torch_model.table import Transfer
 from klint.verify.companions import Mending, find_loss
 from klint.verify.plan import Leaf, Plan, PlannedReading, Ratio, Step, Subject

@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from klint.finding import Location
+from klint.finding import Diagnosis, Location
 from klint.graph.nodes import Operation
 from klint.graph.project import Project
 from klint.linter import find_files
 from klint.rules import RULES
-from klint.rules.base import Diagnosis
 from klint.rules.claims import Claim, Divisor, Effect
 from klint.rules.engine import diagnose, sites
 from klint.rules.rewrite import kl_claim, loss_claim
+from klint.source.discover import roots_of
 from klint.source.files import parse_file
 from klint.source.python import SourceError, SourceUnit
 from klint.torch_model.facts import Space
@@ -64,7 +64,7 @@ def verify_sites(
     from klint.config import Settings
 
     paths, found = list(paths), list[SiteResult]()
-    project = Project.of_paths(paths)
+    project = Project(roots_of(paths))
     for file in find_files(paths, settings or Settings()).files:
         text = file.read()
         if not isinstance(text, SourceError):

@@ -8,8 +8,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from klint.finding import Finding
-from klint.rules.base import Diagnosis
+from klint.finding import Diagnosis, Finding
 from klint.rules.claims import Claim
 from klint.verify.companions import Groups, group_by_call, mend_others, take_as_right
 from klint.verify.grid import Grid, Unmeasured, devices_for

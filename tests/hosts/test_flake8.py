@@ -3,6 +3,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from argparse import Namespace
+from functools import partial
 
 import pytest
 
@@ -78,8 +80,22 @@ def test_noqa_is_left_to_flake8():
 
 
 def test_files_without_a_loss_are_not_looked_at(monkeypatch):
-    monkeypatch.setattr("klint.hosts.flake8.diagnose", lambda *_: pytest.fail("it looked"))
+    monkeypatch.setattr("klint.rules.engine.diagnose", lambda *_: pytest.fail("it looked"))
     assert run("import torch\n") == []
+
+
+def test_imports_are_read_once_in_a_run_and_afresh_in_the_next(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = f"from helper import helper\n{SOURCE}".replace("F.softmax(x, dim=1)", "helper(x)")
+    begin = partial(Plugin.parse_options, Namespace(filenames=["a.py"]))
+    helper = "import torch.nn.functional as F\n\n\ndef helper(x):\n    return F.{}(x, dim=1)\n"
+    rows = []
+    for begins, function in ((True, "softmax"), (False, "log_softmax"), (True, "log_softmax")):
+        (tmp_path / "helper.py").write_text(helper.format(function))
+        if begins:
+            begin()
+        rows.append(len(run(source)))
+    assert rows == [1, 1, 0]
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), RecursionError("too\ndeep")], ids=["bug", "recursion"])
@@ -87,16 +103,29 @@ def test_an_error_of_its_own_is_one_line_on_stderr(monkeypatch, capsys, error):
     def diagnose(*_):
         raise error
 
-    monkeypatch.setattr("klint.hosts.flake8.diagnose", diagnose)
+    monkeypatch.setattr("klint.rules.engine.diagnose", diagnose)
     assert run(SOURCE) == []
     err = capsys.readouterr().err
     assert err.startswith("a.py: internal error")
     assert err.count("\n") == 1
 
 
+def imported(statement: str) -> set[str]:
+    """The modules that a statement imports, in a process of its own."""
+    code = f"import sys; {statement}; print(*sys.modules)"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
 def test_imports_nothing_heavy():
-    code = "import sys, klint.hosts.flake8; print(*{'torch', 'libcst', 'rich', 'pathspec', 'click'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+    modules = imported("import klint.hosts.flake8")
+    assert not modules & {"torch", "libcst", "rich", "pathspec", "click"}
+
+
+def test_what_judges_files_is_imported_for_the_first_that_names_a_loss():
+    judging = {"klint.rules", "klint.graph.project", "klint.torch_model.operations", "klint.linter", "klint.finding"}
+    plugin = "from klint.hosts.flake8 import Plugin; print([*Plugin(None, 'a.py', [{!r}]).run()])"
+    assert not imported(plugin.format("import torch\n")) & judging
+    assert imported(plugin.format("loss = kl_div\n").replace("None", "__import__('ast').parse('')")) >= judging
 
 
 def test_opt_in_rules_are_off_by_default():

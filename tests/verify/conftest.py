@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from klint.finding import Confidence, Finding, Location, Severity
+from klint.finding import Confidence, Diagnosis, Finding, Location, Severity
 from klint.graph.nodes import (
     Choice,
     Constant,
@@ -22,7 +22,6 @@ from klint.graph.nodes import (
     Sequence,
     Unknown,
 )
-from klint.rules.base import Diagnosis
 from klint.rules.claims import Claim, Divisor, Effect, Expected, Reading
 from klint.source.python import Anchor, parse_source
 from klint.torch_model.count import Count

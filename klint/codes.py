@@ -1,0 +1,56 @@
+"""What settings must know of the rules, apart from them: to import the rules takes longer than most runs. Made by ``python -m klint.rules``."""
+
+from __future__ import annotations
+
+NAMES: dict[str, str] = {
+    "KL101": "kl-input-probabilities",
+    "KL102": "kl-input-scores",
+    "KL103": "kl-target-log-probabilities",
+    "KL104": "kl-target-scores",
+    "KL105": "kl-log-target-probabilities",
+    "KL106": "kl-swapped-arguments",
+    "KL107": "kl-class-indices",
+    "KL108": "kl-dim-mismatch",
+    "KL109": "kl-broadcast",
+    "KL110": "log-of-softmax",
+    "KL111": "normalised-twice",
+    "KL112": "kl-elementwise-probabilities",
+    "KL113": "scaled-after-normalising",
+    "KL201": "kl-mean-reduction",
+    "KL202": "kl-batchmean-unbatched",
+    "KL203": "kl-batchmean-positions",
+    "KL204": "kl-elementwise-mean",
+    "KL205": "legacy-reduction",
+    "KL206": "reduction-in-wrong-slot",
+    "KL208": "unknown-reduction",
+    "KL209": "reduced-twice",
+    "KL210": "divided-twice",
+    "KL301": "kl-vs-ce-divisors",
+    "KL302": "kl-vs-ce-options",
+    "KL303": "kl-vs-ce-entropy",
+    "KL304": "kl-vs-ce-exact",
+    "KL305": "kl-vs-ce-direction",
+    "KL401": "ce-input-probabilities",
+    "KL403": "ce-input-elementwise",
+    "KL404": "ce-target-not-distribution",
+    "KL405": "nll-input",
+    "KL406": "bce-input-scores",
+    "KL407": "bce-logits-input-probabilities",
+    "KL408": "loss-constructor-call",
+    "KL409": "ce-class-dim",
+    "KL410": "single-class",
+    "KL411": "implicit-softmax-dim",
+    "KL412": "softmax-batch-dim",
+    "KL413": "ce-swapped-arguments",
+    "KL414": "integer-one-hot",
+    "KL901": "mixed-divisors",
+    "KL902": "ce-input-log-probabilities",
+    "KL903": "kd-temperature-scale",
+    "KL904": "kd-target-gradient",
+    "KL905": "unused-noqa",
+    "KL906": "one-sided-temperature",
+}
+"""The name of each code, in order."""
+
+OPT_IN = frozenset("KL901 KL902 KL903 KL904 KL905 KL906".split())
+"""The codes of the rules that are reported only when they are selected."""

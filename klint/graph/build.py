@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 
 from klint.graph.calls import Calls
 from klint.graph.containers import Containers
@@ -20,11 +20,12 @@ from klint.graph.nodes import Class, Function, Identities, Instance, ModuleObjec
 from klint.graph.objects import Objects
 from klint.graph.operators import Operators
 from klint.graph.project import Project
-from klint.graph.relevance import Relevance, bound_names, global_setters, names_in, relevance
+from klint.graph.relevance import Relevance, global_setters, names_in, rebound_names, relevance
 from klint.graph.scope import Frame, Scope
 from klint.graph.slices import OPAQUE
 from klint.graph.statements import Statements
 from klint.graph.toplevel import top_level
+from klint.source.outline import GLOBAL, OutlinedUnit
 from klint.source.python import SourceUnit
 
 
@@ -45,6 +46,7 @@ class Graph:
 class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Objects, Makings, Containers, Imports):
     """Walks over one module."""
 
+    setters: dict[SourceUnit, frozenset[str]] = field(default_factory=dict)
     relevances: dict[SourceUnit, Relevance] = field(default_factory=dict)
     classes: list[Class] = field(default_factory=list)
     wanted: frozenset[str] = frozenset()
@@ -73,14 +75,15 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
         if not all(names.isdisjoint(OPAQUE) for _, names in statements):
             return self.unit.tree.body
         parts = top_level(statements, self.seeds(self.unit), self.rebound(self.unit))
-        for name, waiting in parts.waiting.items():
-            scope.deferred[name] = partial(self._bind_waiting, waiting, frame)
+        scope.bind = partial(self._bind_waiting, parts.waiting, frame)
         return parts.walked
 
-    def _bind_waiting(self, statements: list[ast.stmt], frame: Frame) -> None:
+    def _bind_waiting(self, waiting: Mapping[str, list[ast.stmt]], frame: Frame, name: str) -> None:
+        if name not in waiting:
+            return
         steps, limit, depth = self.steps, self.limit, self.depth
         self.steps, self.limit = 0, STEPS
-        self.run(statements, replace(frame))
+        self.run(waiting[name], replace(frame))
         self.steps, self.limit, self.depth = steps, limit, depth
 
     def _is_settled_by_its_calls(self, function: Function) -> bool:
@@ -92,20 +95,19 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
 
     def rebound(self, unit: SourceUnit) -> frozenset[str]:
         """The names that a module binds more than once, outside of functions or as their globals."""
-        known: frozenset[str] | None = getattr(unit.tree, "_klint_rebound", None)
-        if known is None:
-            bound = Counter(bound_names(unit.tree))
-            known = frozenset(name for name, times in bound.items() if times > 1)
-            unit.tree._klint_rebound = known  # type: ignore[attr-defined]
-        return known
+        if isinstance(unit, OutlinedUnit):
+            return unit.rebound()
+        return self._own_rebound
+
+    @cached_property
+    def _own_rebound(self) -> frozenset[str]:
+        return rebound_names(self.unit.tree)
 
     def seeds(self, unit: SourceUnit) -> frozenset[str]:
         """The names that lead to a loss, and those of functions of a module that set its globals."""
-        setters: frozenset[str] | None = getattr(unit.tree, "_klint_global_setters", None)
-        if setters is None:
-            setters = global_setters(unit.tree) if "global " in unit.text else frozenset()
-            unit.tree._klint_global_setters = setters  # type: ignore[attr-defined]
-        return self.reached | setters
+        if unit not in self.setters:
+            self.setters[unit] = global_setters(unit.tree) if GLOBAL.search(unit.text) else frozenset()
+        return self.reached | self.setters[unit]
 
     def relevance(self, unit: SourceUnit) -> Relevance:
         """What of a module can matter; of other modules than the one that is built, by the library's names alone."""

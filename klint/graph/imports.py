@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 from functools import partial
 
 from klint.graph.core import Core
 from klint.graph.nodes import Node, Reference
 from klint.graph.scope import Frame, Scope
-from klint.source.python import SourceUnit
+from klint.source.outline import OutlinedUnit
 
 _REEXPORTS = 8
 """How often a name may be handed on from module to module."""
@@ -58,17 +57,19 @@ class Imports(Core):
             value = self.attribute(value, name, value.anchor.tree, Frame(Scope(unit)))
         return value
 
-    def module_scope(self, unit: SourceUnit) -> Scope:
+    def module_scope(self, unit: OutlinedUnit) -> Scope:
         """The names of another module; a statement of it is walked when a name that it binds is first asked for."""
         scope = self.modules.get(unit.filename)
         if scope is None:
             scope = self.modules[unit.filename] = Scope(unit)
-            if self.project is not None and len(self.modules) <= _MODULES:
-                for name, statements in self.project.bindings(unit).items():
-                    scope.deferred[name] = partial(self._bind_deferred, statements, scope)
+            if len(self.modules) <= _MODULES:
+                scope.bind = partial(self._bind_imported, unit, scope)
         return scope
 
-    def _bind_deferred(self, statements: list[ast.stmt], scope: Scope) -> None:
+    def _bind_imported(self, unit: OutlinedUnit, scope: Scope, name: str) -> None:
+        statements = unit.binding(name)
+        if not statements:
+            return
         operations, objects, steps, depth = len(self.trace), len(self.objects), self.steps, self.depth
         self.importing += 1
         self.run(statements, Frame(scope))

@@ -9,6 +9,7 @@ from klint.graph.nodes import Class, Function, Instance, Node, Reference, Super
 from klint.graph.relevance import Relevance
 from klint.graph.scope import Frame, Scope
 from klint.graph.slices import Slice
+from klint.source.outline import OutlinedUnit
 from klint.source.python import Anchor, SourceUnit
 
 
@@ -40,7 +41,7 @@ class Parts:
         """What a name from another file of the project stands for."""
         raise NotImplementedError
 
-    def module_scope(self, unit: SourceUnit) -> Scope:
+    def module_scope(self, unit: OutlinedUnit) -> Scope:
         """The names of another module."""
         raise NotImplementedError
 

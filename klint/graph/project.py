@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from klint.source.dependencies import Dependencies, kind
+from klint.source.outline import OutlinedUnit
 from klint.source.python import (
     SourceError,
     SourceUnit,
     decode_source,
     digest,
-    parse_source,
     read_bytes,
     tree_nodes,
 )
@@ -43,11 +43,10 @@ class Project:
 
     roots: tuple[str, ...] = ()
     unsaved: Mapping[str, str] = field(default_factory=dict)
-    _units: dict[str, tuple[SourceUnit | None, str]] = field(default_factory=dict)
+    _units: dict[str, tuple[OutlinedUnit | None, str]] = field(default_factory=dict)
     _found: dict[str, str] = field(default_factory=dict)
     _homes: dict[str, tuple[tuple[str, tuple[str, ...]], Dependencies]] = field(default_factory=dict)
     _tops: dict[str, tuple[str, Dependencies]] = field(default_factory=dict)
-    _bindings: dict[int, dict[str, list[ast.stmt]]] = field(default_factory=dict)
     _asked: Dependencies = field(default_factory=Dependencies)
 
     def record(self) -> Dependencies:
@@ -65,13 +64,7 @@ class Project:
         parts = package[: len(package) - level + 1]
         return ".".join((*parts, *filter(None, module.split("."))))
 
-    def bindings(self, unit: SourceUnit) -> dict[str, list[ast.stmt]]:
-        """The top-level statements that bind each name of a module, in order."""
-        if id(unit) not in self._bindings:
-            self._bindings[id(unit)] = bindings(unit.tree)
-        return self._bindings[id(unit)]
-
-    def find(self, unit: SourceUnit, name: str) -> tuple[SourceUnit, list[str]] | None:
+    def find(self, unit: SourceUnit, name: str) -> tuple[OutlinedUnit, list[str]] | None:
         """The module that a full name leads to, seen from a file, and the names inside it that are left."""
         parts = name.split(".")
         for root in self._roots(unit):
@@ -91,17 +84,16 @@ class Project:
         tops = dict.fromkeys((home, *self.roots, self._top(home)))
         yield from dict.fromkeys(path for top in tops for path in (top, os.path.join(top, "src")))
 
-    def _unit(self, path: str) -> SourceUnit | None:
+    def _unit(self, path: str) -> OutlinedUnit | None:
         path = os.path.normpath(path)
         if path not in self._units:
             if len(self._units) >= KEPT:
                 self._units.clear()
-                self._bindings.clear()
             data = read_bytes(Path(path), path)
             text = self.unsaved.get(path, data)
             if isinstance(text, bytes):
                 text = decode_source(text, path)
-            module = None if isinstance(text, SourceError) or len(text) > LARGEST else parse_source(text, path)
+            module = None if isinstance(text, SourceError) or len(text) > LARGEST else OutlinedUnit(path, text)
             self._units[path] = module, digest(data)
         unit, self._asked.digests[path] = self._units[path]
         return unit
@@ -150,29 +142,6 @@ class Project:
             self._found[path] = kind(path)
         self._asked.kinds[path] = self._found[path]
         return self._found[path]
-
-
-def bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:
-    """The top-level statements that bind each name of a module, in order."""
-    found: dict[str, list[ast.stmt]] = {}
-    for statement in tree.body:
-        for name in sorted(_bound(statement)):
-            found.setdefault(name, []).append(statement)
-    return found
-
-
-def _bound(statement: ast.stmt) -> set[str]:
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return {statement.name}
-    names: set[str] = set()
-    for node in tree_nodes(statement):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        elif isinstance(node, ast.alias):
-            names.add(node.asname or node.name.partition(".")[0])
-        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            names.add(node.name)
-    return names
 
 
 def imports_any(tree: ast.Module, names: frozenset[str]) -> frozenset[str]:

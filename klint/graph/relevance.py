@@ -6,9 +6,11 @@ A walk over a body costs far more than a look at the names that it mentions, and
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from klint.source.outline import assigned
 from klint.source.python import children, tree_nodes
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -168,6 +170,13 @@ def names_in(tree: ast.AST) -> frozenset[str]:
     return frozenset(names)
 
 
+def rebound_names(tree: ast.Module) -> frozenset[str]:
+    """The names that a module assigns more than once, or that a function assigns as its globals."""
+    times = Counter(name for statement in tree.body for name in assigned(statement))
+    shared = (name for node in tree_nodes(tree) if isinstance(node, ast.Global) for name in node.names)
+    return frozenset(name for name, count in times.items() if count > 1).union(shared)
+
+
 def global_setters(tree: ast.Module) -> frozenset[str]:
     """The functions that bind a global of their module."""
     return frozenset(
@@ -176,18 +185,3 @@ def global_setters(tree: ast.Module) -> frozenset[str]:
         if isinstance(definition, (ast.FunctionDef, ast.AsyncFunctionDef))
         and any(isinstance(node, ast.Global) for node in tree_nodes(definition))
     )
-
-
-def bound_names(tree: ast.Module) -> Iterator[str]:
-    """Each name that a module's body binds, as often as it does; names that a function binds as globals count too."""
-    queue: list[ast.AST] = list(tree.body)
-    while queue:
-        node = queue.pop()
-        if isinstance(node, ast.Global):
-            yield from node.names
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            queue.extend(inner for inner in tree_nodes(node) if isinstance(inner, ast.Global))
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
-        elif not isinstance(node, (ast.ClassDef, ast.Lambda)):
-            queue.extend(ast.iter_child_nodes(node))

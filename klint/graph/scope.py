@@ -18,22 +18,23 @@ Path = tuple[tuple[Node, bool], ...]
 class Scope:
     """The names of one module, class or function call; ``parent`` is the scope that encloses it in the source.
 
-    ``deferred`` holds, by name, what will bind it when it is first asked for: an imported module is not walked as a whole.
+    ``bind`` is called with a name when that is first asked for, and may bind it: a module is not walked as a whole.
     """
 
     unit: SourceUnit
     parent: Scope | None = None
     names: dict[str, Node] = field(default_factory=dict)
     is_class: bool = False
-    deferred: dict[str, Callable[[], None]] = field(default_factory=dict)
+    bind: Callable[[str], None] | None = None
+    asked: set[str] = field(default_factory=set)
 
     def lookup(self, name: str) -> Node | None:
         """What a name means here. As in Python, the names of a class body are not seen from its methods."""
         scope: Scope | None = self
         while scope is not None:
-            bind = scope.deferred.pop(name, None)
-            if bind is not None:
-                bind()
+            if scope.bind is not None and name not in scope.asked:
+                scope.asked.add(name)
+                scope.bind(name)
             if name in scope.names and (scope is self or not scope.is_class):
                 return scope.names[name]
             scope = scope.parent

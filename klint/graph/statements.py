@@ -143,8 +143,7 @@ class Statements(Core):
     def _import_star(self, module: str, tree: ast.ImportFrom, frame: Frame) -> None:
         found = self.project.find(frame.scope.unit, module) if self.project is not None else None
         if found is not None and not found[1]:
-            scope = self.module_scope(found[0])
-            for name in (*scope.names, *scope.deferred):
+            for name in sorted(found[0].names()):
                 if not name.startswith("_"):
                     frame.bind(name, self.reference(f"{module}.{name}", frame.anchor(tree)))
 

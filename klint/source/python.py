@@ -300,21 +300,22 @@ def _is_utf8(data: bytes) -> bool:
 
 def parse_source(text: str, filename: str) -> SourceUnit:
     """Parse a module. A syntax error costs the top-level statement that it stands in; the rest is parsed all the same."""
-    whole = _parse(text, filename)
+    whole = parse_tree(text, filename)
     if isinstance(whole, ast.Module):
         return SourceUnit(filename, text, whole)
     unit = SourceUnit(filename, text, ast.Module(body=[], type_ignores=[]), [whole])
     if "\0" in text:
         return unit
     for first_row, chunk in _top_level_statements(text):
-        tree = _parse(chunk, filename)
+        tree = parse_tree(chunk, filename)
         if isinstance(tree, ast.Module):
             ast.increment_lineno(tree, first_row - 1)
             unit.tree.body.extend(tree.body)
     return unit
 
 
-def _parse(text: str, filename: str) -> ast.Module | SourceError:
+def parse_tree(text: str, filename: str) -> ast.Module | SourceError:
+    """The tree of a text, or why there is none."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes and the like are other linters' business

@@ -72,17 +72,20 @@ class Outline:
         self._starts: list[int] = []
         self._heads: dict[str, list[int]] = {}
         self._others: list[int] = []
+        self._assigned: list[str] = []
         for start, first_line in _statements(text):
             head = _HEAD.match(text, first_line)
-            if head is not None:
-                self._heads.setdefault(head[1] or head[2], []).append(len(self._starts))
             if head is None or (head[2] and "=" in text[head.end() : text.find("\n", head.end())]):
-                self._others.append(len(self._starts))
+                self._others.append(len(self._starts))  # what it binds is seen once it is parsed
+            else:
+                self._heads.setdefault(head[1] or head[2], []).append(len(self._starts))
+                if head[2]:
+                    self._assigned.append(head[2])
             self._starts.append(start)
 
     def rebound(self) -> set[str]:
         """The names that are assigned more than once, or by a function as a global."""
-        times = Counter(name for name, indices in self._heads.items() for _ in indices)
+        times = Counter(self._assigned)
         for index in self._others:
             if not self._text.startswith(("import ", "from ", '"', "'"), self._starts[index]):
                 times.update(name for tree in self._parse(index) or () for name in assigned(tree))
@@ -162,7 +165,7 @@ def _statements(text: str) -> Iterator[tuple[int, int]]:
         inside = _within(starts, [match.span(1) for match in _TOKEN.finditer(text) if match[1]])
     decorated: int | None = None
     for start in starts:
-        if start and (start in inside or text[start - 2] in ",([{\\" or _CONTINUES.match(text, start)):
+        if start and (start in inside or text[start - 2] in "([{\\" or _CONTINUES.match(text, start)):
             continue
         if text.startswith("@", start):
             decorated = start if decorated is None else decorated

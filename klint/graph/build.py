@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 
 from klint.graph.calls import Calls
 from klint.graph.containers import Containers
@@ -20,12 +20,12 @@ from klint.graph.nodes import Class, Function, Identities, Instance, ModuleObjec
 from klint.graph.objects import Objects
 from klint.graph.operators import Operators
 from klint.graph.project import Project
-from klint.graph.relevance import Relevance, global_setters, names_in, rebound_names, relevance
+from klint.graph.relevance import Relevance, names_in, relevance
 from klint.graph.scope import Frame, Scope
 from klint.graph.slices import OPAQUE
 from klint.graph.statements import Statements
 from klint.graph.toplevel import top_level
-from klint.source.outline import GLOBAL, OutlinedUnit
+from klint.source.outline import global_setters, rebound_names
 from klint.source.python import SourceUnit
 
 
@@ -46,6 +46,7 @@ class Graph:
 class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Objects, Makings, Containers, Imports):
     """Walks over one module."""
 
+    rebounds: dict[SourceUnit, frozenset[str]] = field(default_factory=dict)
     setters: dict[SourceUnit, frozenset[str]] = field(default_factory=dict)
     relevances: dict[SourceUnit, Relevance] = field(default_factory=dict)
     classes: list[Class] = field(default_factory=list)
@@ -95,18 +96,14 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
 
     def rebound(self, unit: SourceUnit) -> frozenset[str]:
         """The names that a module binds more than once, outside of functions or as their globals."""
-        if isinstance(unit, OutlinedUnit):
-            return unit.rebound()
-        return self._own_rebound
-
-    @cached_property
-    def _own_rebound(self) -> frozenset[str]:
-        return rebound_names(self.unit.tree)
+        if unit not in self.rebounds:
+            self.rebounds[unit] = rebound_names(unit)
+        return self.rebounds[unit]
 
     def seeds(self, unit: SourceUnit) -> frozenset[str]:
         """The names that lead to a loss, and those of functions of a module that set its globals."""
         if unit not in self.setters:
-            self.setters[unit] = global_setters(unit.tree) if GLOBAL.search(unit.text) else frozenset()
+            self.setters[unit] = global_setters(unit.text)
         return self.reached | self.setters[unit]
 
     def relevance(self, unit: SourceUnit) -> Relevance:

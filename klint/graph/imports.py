@@ -31,8 +31,9 @@ class Imports(Core):
         return node
 
     def _is_library(self, name: str) -> bool:
-        known = self.library.function(name) or self.library.module(name)
-        return known is not None or name.startswith(("builtins.", "torch."))
+        if name.startswith(("builtins.", "torch.")):
+            return True
+        return self.library.function(name) is not None or self.library.module(name) is not None
 
     def _imported(self, node: Reference) -> Node | None:
         key = (node.anchor.unit.filename, node.name)

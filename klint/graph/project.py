@@ -45,6 +45,7 @@ class Project:
     unsaved: Mapping[str, str] = field(default_factory=dict)
     _units: dict[str, tuple[OutlinedUnit | None, str]] = field(default_factory=dict)
     _found: dict[str, str] = field(default_factory=dict)
+    _paths: dict[str, tuple[tuple[str, list[str]], Dependencies]] = field(default_factory=dict)
     _homes: dict[str, tuple[tuple[str, tuple[str, ...]], Dependencies]] = field(default_factory=dict)
     _tops: dict[str, tuple[str, Dependencies]] = field(default_factory=dict)
     _asked: Dependencies = field(default_factory=Dependencies)
@@ -66,7 +67,12 @@ class Project:
 
     def find(self, unit: SourceUnit, name: str) -> tuple[OutlinedUnit, list[str]] | None:
         """The module that a full name leads to, seen from a file, and the names inside it that are left."""
-        parts = name.split(".")
+        place = f"{os.path.dirname(unit.filename)}\0{name}"
+        path, left = self._remembered(self._paths, place, lambda _: self._find_path(unit, name.split(".")))
+        module = self._unit(path) if path else None
+        return None if module is None else (module, left)
+
+    def _find_path(self, unit: SourceUnit, parts: list[str]) -> tuple[str, list[str]]:
         for root in self._roots(unit):
             first = os.path.join(root, parts[0])
             if self._kind(first) != "directory" and self._kind(first + ".py") != "file":
@@ -75,9 +81,8 @@ class Project:
                 stem = os.path.join(root, *parts[:length])
                 for path in (stem + ".py", os.path.join(stem, "__init__.py")):
                     if self._kind(path) == "file":
-                        module = self._unit(path)
-                        return None if module is None else (module, parts[length:])
-        return None
+                        return os.path.normpath(path), parts[length:]
+        return "", []
 
     def _roots(self, unit: SourceUnit) -> Iterator[str]:
         home, _ = self._home(unit.filename)
@@ -85,7 +90,6 @@ class Project:
         yield from dict.fromkeys(path for top in tops for path in (top, os.path.join(top, "src")))
 
     def _unit(self, path: str) -> OutlinedUnit | None:
-        path = os.path.normpath(path)
         if path not in self._units:
             if len(self._units) >= KEPT:
                 self._units.clear()
@@ -125,14 +129,14 @@ class Project:
         return directory
 
     def _remembered(
-        self, known: dict[str, tuple[Found, Dependencies]], directory: str, find: Callable[[str], Found]
+        self, known: dict[str, tuple[Found, Dependencies]], place: str, find: Callable[[str], Found]
     ) -> Found:
-        """What ``find`` says of a directory; it is asked once, and each time counts as asking what it has asked."""
-        if directory not in known:
+        """What ``find`` says of a place; it is asked once, and each time counts as asking what it has asked."""
+        if place not in known:
             outer, self._asked = self._asked, Dependencies()
-            known[directory] = find(directory), self._asked
+            known[place] = find(place), self._asked
             self._asked = outer
-        found, asked = known[directory]
+        found, asked = known[place]
         self._asked.add(asked)
         return found
 

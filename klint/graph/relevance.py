@@ -6,11 +6,9 @@ A walk over a body costs far more than a look at the names that it mentions, and
 from __future__ import annotations
 
 import ast
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from klint.source.outline import assigned
 from klint.source.python import children, tree_nodes
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -168,20 +166,3 @@ def names_in(tree: ast.AST) -> frozenset[str]:
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
             names.add(node.value)
     return frozenset(names)
-
-
-def rebound_names(tree: ast.Module) -> frozenset[str]:
-    """The names that a module assigns more than once, or that a function assigns as its globals."""
-    times = Counter(name for statement in tree.body for name in assigned(statement))
-    shared = (name for node in tree_nodes(tree) if isinstance(node, ast.Global) for name in node.names)
-    return frozenset(name for name, count in times.items() if count > 1).union(shared)
-
-
-def global_setters(tree: ast.Module) -> frozenset[str]:
-    """The functions that bind a global of their module."""
-    return frozenset(
-        definition.name
-        for definition in tree_nodes(tree)
-        if isinstance(definition, (ast.FunctionDef, ast.AsyncFunctionDef))
-        and any(isinstance(node, ast.Global) for node in tree_nodes(definition))
-    )

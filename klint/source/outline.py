@@ -14,8 +14,8 @@ _HEAD = re.compile(r"(?:(?:async\s+)?def|class)\s+(\w+)|(\w+)\s*(?::[^=\n]*)?=(?
 _CODE = re.compile(r"(?:@|def |class |async |import |from |\w+ = )")
 _CONTINUES = re.compile(r"(?:else|elif|except|finally)\b")
 _TRIPLE = re.compile("\"\"\"|'''")
-GLOBAL = re.compile(r"^[ \t]+global[ \t]+([\w, \t]+)", re.MULTILINE)
-"""Where a function binds names of its module."""
+_GLOBAL = re.compile(r"^([ \t]+)global[ \t]+([\w, \t]+)", re.MULTILINE)
+_DEFINITION = re.compile(r"([ \t]*)(?:async[ \t]+)?def[ \t]+(\w+)")
 
 _TOKEN = re.compile(
     r"""(\"{3}(?:[^"\\]|\\.|"(?!""))*"{3}|'{3}(?:[^'\\]|\\.|'(?!''))*'{3})|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\#[^\n]*""",
@@ -89,10 +89,7 @@ class Outline:
         for index in self._others:
             if not self._text.startswith(("import ", "from ", '"', "'"), self._starts[index]):
                 times.update(name for tree in self._parse(index) or () for name in assigned(tree))
-        found = {name for name, count in times.items() if count > 1}
-        for match in GLOBAL.finditer(self._text):
-            found.update(name.strip() for name in match[1].split(","))
-        return found
+        return {name for name, count in times.items() if count > 1} | globals_of(self._text)
 
     @property
     def parsed(self) -> list[ast.stmt]:
@@ -123,6 +120,34 @@ class Outline:
             tree = parse_tree("\n" * self._text.count("\n", 0, start) + self._text[start:end], "")
             self._known[index] = None if isinstance(tree, SourceError) else tree.body
         return self._known[index]
+
+
+def rebound_names(unit: SourceUnit) -> frozenset[str]:
+    """The names that a module assigns more than once, or that a function assigns as its globals."""
+    if isinstance(unit, OutlinedUnit):
+        return unit.rebound()
+    times = Counter(name for statement in unit.tree.body for name in assigned(statement))
+    return frozenset(name for name, count in times.items() if count > 1) | globals_of(unit.text)
+
+
+def globals_of(text: str) -> set[str]:
+    """The names of a module that its functions bind."""
+    return {name.strip() for match in _GLOBAL.finditer(text) for name in match[2].split(",")}
+
+
+def global_setters(text: str) -> frozenset[str]:
+    """The functions of a module that bind its names, and those that enclose them."""
+    found = set[str]()
+    for match in _GLOBAL.finditer(text):
+        indent, end = len(match[1]), match.start()
+        while indent and end > 0:
+            start = text.rfind("\n", 0, end - 1) + 1
+            above = _DEFINITION.match(text, start, end)
+            if above is not None and len(above[1]) < indent:
+                indent = len(above[1])
+                found.add(above[2])
+            end = start
+    return frozenset(found)
 
 
 def bound(tree: ast.stmt) -> set[str]:

@@ -146,9 +146,10 @@ class TorchLibrary:
 
     def canonical(self, name: str) -> str:
         """The name under which the tables know a qualified name."""
-        for alias, known in _ALIASES:
-            if name.startswith(alias):
-                return known + name[len(alias) :]
+        if name.startswith("torch."):
+            for alias, known in _ALIASES:
+                if name.startswith(alias):
+                    return known + name[len(alias) :]
         return name
 
     def exports(self, module: str) -> Iterable[str]:

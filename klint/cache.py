@@ -148,7 +148,7 @@ class Cache:
     def _digest(self, path: str) -> str:
         """The digest of a file; empty where it can be read once only, or not at all."""
         if path not in self._digests:
-            self._digests[path] = digest(read_bytes(Path(path), path)) if self._kind(path) == "file" else ""
+            self._digests[path] = digest(read_bytes(path, path)) if self._kind(path) == "file" else ""
         return self._digests[path]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -105,7 +106,7 @@ def _lint(
     tasks: list[Task] = []
     for file in discovery.files:
         # a pipe can be read once, a file by every process that needs it
-        text = file.read() if file.path is None or not file.path.is_file() else None
+        text = file.read() if file.flows else None
         if isinstance(text, SourceError):
             report.errors.append(text)
         else:
@@ -133,7 +134,7 @@ def _cache(directory: str | Path | None) -> AbstractContextManager[Cache | None]
 
 def find_files(paths: Iterable[str | Path], settings: Settings | Configuration) -> Discovery:
     """The files at ``paths`` that the settings do not exclude."""
-    here = settings.at(Path.cwd())
+    here = settings.at(os.getcwd())
     return discover(paths, lambda directory: settings.at(directory).excluded, here.force_exclude, here.stdin_filename)
 
 

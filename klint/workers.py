@@ -55,7 +55,7 @@ class Task:
         """The text to judge, or why there is none, and the digest of what was read from disk."""
         if self.text is not None:
             return self.text, ""
-        data = read_bytes(Path(self.filename), self.filename)
+        data = read_bytes(self.filename, self.filename)
         return decode_source(data, self.filename) if isinstance(data, bytes) else data, digest(data)
 
 

@@ -114,7 +114,7 @@ class Project:
             if len(self._units) >= KEPT:
                 self._units.clear()
                 self._bindings.clear()
-            data = read_bytes(Path(path), path)
+            data = read_bytes(path, path)
             text = self.unsaved.get(path, data)
             if isinstance(text, bytes):
                 text = decode_source(text, path)

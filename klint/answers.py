@@ -3,20 +3,65 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from klint.finding import Applicability, Confidence, Edit, Finding, Fix, Location, Related, Severity
 from klint.graph.project import Dependencies
-from klint.rules.base import Diagnosis
 from klint.source.python import SourceError
 from klint.workers import Answer
+
+if TYPE_CHECKING:
+    from klint.rules.base import Diagnosis
 
 Json = Any
 """What ``json`` reads and writes."""
 
+_UNREAD = "-" * 32
+"""Stands for the digest of a file that could not be read."""
+
+
+def encode_facts(dependencies: Dependencies) -> str:
+    """What an answer rests on, as a JSON list of facts; those about names that lack in the same directory are one.
+
+    A fact is a text, ``f`` or ``d`` or ``-`` (file, directory, nothing), a directory, ``//``, names with ``/`` between them; or ``=``, the
+    digest of a file, its path. Answers have most of their facts in common, and are told by them as they stand.
+    """
+    kinds: dict[str, list[str]] = {}
+    for path, kind in dependencies.kinds.items():
+        directory, name = os.path.split(path)
+        kinds.setdefault(f"{kind[:1] or '-'}{directory}//", []).append(name)
+    facts = [place + "/".join(sorted(names)) for place, names in kinds.items()]
+    facts += [f"={read or _UNREAD}{path}" for path, read in dependencies.digests.items()]
+    return json.dumps(facts, separators=(",", ":"))
+
+
+def decode_facts(text: str) -> list[str]:
+    """The facts that were encoded. ``ValueError`` or ``TypeError`` if there were none."""
+    facts = json.loads(text)
+    if not isinstance(facts, list) or not all(isinstance(fact, str) for fact in facts):
+        raise TypeError("these are no facts")
+    return facts
+
+
+def kinds_of(fact: str) -> Iterator[tuple[str, str]]:
+    """The paths of a fact that is about kinds, each with what stands there."""
+    directory, _, names = fact[1:].rpartition("//")
+    kind = {"f": "file", "d": "directory"}.get(fact[0], "")
+    return ((os.path.join(directory, name), kind) for name in names.split("/"))
+
+
+def digest_of(fact: str) -> tuple[str, str] | None:
+    """The path and the digest of a fact that is about these; None where it is about kinds."""
+    if not fact.startswith("="):
+        return None
+    read = fact[1 : 1 + len(_UNREAD)]
+    return fact[1 + len(_UNREAD) :], "" if read == _UNREAD else read
+
 
 def encode(answer: Answer) -> str:
-    """An answer as JSON, without its claims and modules: those stay in the process that has judged."""
+    """An answer as JSON, without its claims and modules, which stay in the process that has judged, and without what it rests on."""
     return json.dumps(
         {
             "diagnoses": [[_from_finding(diagnosis.finding), [*part]] for diagnosis, part in answer.diagnoses],
@@ -28,8 +73,6 @@ def encode(answer: Answer) -> str:
             "understood": answer.understood,
             "wrappers": sorted(answer.wrappers),
             "digest": answer.digest,
-            "kinds": answer.dependencies.kinds,
-            "digests": answer.dependencies.digests,
         },
         separators=(",", ":"),
     )
@@ -39,7 +82,7 @@ def decode(text: str) -> Answer:
     """The answer that was encoded. ``ValueError``, ``KeyError`` or ``TypeError`` if there was none."""
     data = json.loads(text)
     return Answer(
-        diagnoses=[(Diagnosis(_to_finding(finding), None), (part[0], part[1])) for finding, part in data["diagnoses"]],
+        diagnoses=[(_to_diagnosis(finding), (part[0], part[1])) for finding, part in data["diagnoses"]],
         errors=[SourceError(*error) for error in data["errors"]],
         is_read=data["is_read"],
         is_commented=data["is_commented"],
@@ -48,7 +91,6 @@ def decode(text: str) -> Answer:
         understood=data["understood"],
         wrappers=frozenset(data["wrappers"]),
         digest=data["digest"],
-        dependencies=Dependencies(data["kinds"], data["digests"]),
     )
 
 
@@ -73,6 +115,12 @@ def _from_finding(finding: Finding) -> Json:
             [[_from_location(edit.location), edit.content] for edit in fix.edits],
         ],
     }
+
+
+def _to_diagnosis(data: Json) -> Diagnosis:
+    from klint.rules.base import Diagnosis  # most answers hold none
+
+    return Diagnosis(_to_finding(data), None)
 
 
 def _to_finding(data: Json) -> Finding:

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
+from klint.source.places import Places
 from klint.source.python import (
     SourceError,
     SourceUnit,
@@ -24,8 +26,8 @@ from klint.source.python import (
 
 Found = TypeVar("Found")
 
-KEPT = 400
-"""How many parsed modules are kept at hand."""
+KEPT = 2_000_000
+"""Of how many characters parsed modules are kept at hand: a tree takes some forty bytes for each."""
 
 LARGEST = 1_000_000
 """Files of more characters are not followed into."""
@@ -56,10 +58,11 @@ class Project:
     roots: tuple[str, ...] = ()
     unsaved: Mapping[str, str] = field(default_factory=dict)
     _units: dict[str, tuple[SourceUnit | None, str]] = field(default_factory=dict)
-    _found: dict[str, str] = field(default_factory=dict)
+    _places: Places = field(default_factory=Places)
+    _size: int = 0
     _homes: dict[str, tuple[tuple[str, tuple[str, ...]], Dependencies]] = field(default_factory=dict)
     _tops: dict[str, tuple[str, Dependencies]] = field(default_factory=dict)
-    _bindings: dict[int, dict[str, list[ast.stmt]]] = field(default_factory=dict)
+    _bindings: WeakKeyDictionary[SourceUnit, dict[str, list[ast.stmt]]] = field(default_factory=WeakKeyDictionary)
     _asked: Dependencies = field(default_factory=Dependencies)
 
     @classmethod
@@ -84,12 +87,49 @@ class Project:
 
     def bindings(self, unit: SourceUnit) -> dict[str, list[ast.stmt]]:
         """The top-level statements that bind each name of a module, in order."""
-        if id(unit) not in self._bindings:
-            self._bindings[id(unit)] = bindings(unit.tree)
-        return self._bindings[id(unit)]
+        found = self._bindings.get(unit)
+        if found is None:
+            found = self._bindings[unit] = bindings(unit.tree)
+        return found
 
     def find(self, unit: SourceUnit, name: str) -> tuple[SourceUnit, list[str]] | None:
         """The module that a full name leads to, seen from a file, and the names inside it that are left."""
+        located = self._locate(unit, name)
+        if located is None:
+            return None
+        path, names = located
+        module = self._unit(path)
+        return None if module is None else (module, names)
+
+    def taken(self, unit: SourceUnit, names: frozenset[str]) -> frozenset[str]:
+        """Those of some names that a module imports from other files, or takes as attributes of what it imports from them."""
+        imported: dict[str, set[str]] = {}
+        found: set[str] = set()
+        nodes = tree_nodes(unit.tree)
+        for node in nodes:
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    name = alias.asname or alias.name.partition(".")[0]
+                    imported.setdefault(name, set()).add(alias.name if alias.asname else name)
+            elif isinstance(node, ast.ImportFrom):
+                module = self.absolute(unit, node.module or "", node.level)
+                for alias in node.names if module else ():
+                    imported.setdefault(alias.asname or alias.name, set()).add(f"{module}.{alias.name}")
+                    if alias.name in names and self._has(unit, module):
+                        found.add(alias.name)
+        for node in nodes:
+            if isinstance(node, ast.Attribute) and node.attr in names and node.attr not in found:
+                root, _, chain = dotted(node).partition(".")
+                if any(self._has(unit, f"{module}.{chain}") for module in imported.get(root, ())):
+                    found.add(node.attr)
+        return frozenset(found)
+
+    def _has(self, unit: SourceUnit, name: str) -> bool:
+        """Whether a full name leads into a file of the project."""
+        return self._locate(unit, name) is not None
+
+    def _locate(self, unit: SourceUnit, name: str) -> tuple[str, list[str]] | None:
+        """The file that a full name leads to, seen from a file, and the names inside it that are left."""
         parts = name.split(".")
         for root in self._roots(unit):
             first = os.path.join(root, parts[0])
@@ -99,29 +139,40 @@ class Project:
                 stem = os.path.join(root, *parts[:length])
                 for path in (stem + ".py", os.path.join(stem, "__init__.py")):
                     if self._kind(path) == "file":
-                        module = self._unit(path)
-                        return None if module is None else (module, parts[length:])
+                        return path, parts[length:]
         return None
 
     def _roots(self, unit: SourceUnit) -> Iterator[str]:
         home, _ = self._home(unit.filename)
-        tops = dict.fromkeys((home, *self.roots, self._top(home)))
-        yield from dict.fromkeys(path for top in tops for path in (top, os.path.join(top, "src")))
+        seen: set[str] = set()
+        for top in (home, *self.roots, self._top(home)):
+            if top not in seen:
+                seen.add(top)
+                yield top
+            source = os.path.join(top, "src")
+            if source not in seen and self._kind(source) == "directory":
+                seen.add(source)
+                yield source
 
     def _unit(self, path: str) -> SourceUnit | None:
         path = os.path.normpath(path)
         if path not in self._units:
-            if len(self._units) >= KEPT:
-                self._units.clear()
-                self._bindings.clear()
             data = read_bytes(path, path)
             text = self.unsaved.get(path, data)
             if isinstance(text, bytes):
                 text = decode_source(text, path)
             module = None if isinstance(text, SourceError) or len(text) > LARGEST else parse_source(text, path)
-            self._units[path] = module, digest(data)
+            self._keep(path, module, digest(data))
         unit, self._asked.digests[path] = self._units[path]
         return unit
+
+    def _keep(self, path: str, module: SourceUnit | None, read: str) -> None:
+        size = 0 if module is None else len(module.text)
+        if self._size + size > KEPT:
+            self._units.clear()
+            self._size = 0
+        self._units[path] = module, read
+        self._size += size
 
     def _home(self, filename: str) -> tuple[str, tuple[str, ...]]:
         """The directory above a file's top package, and the package that the file is in."""
@@ -163,15 +214,8 @@ class Project:
 
     def _kind(self, path: str) -> str:
         """What stands at a path: a file, a directory, or nothing; the disk is asked once."""
-        if path not in self._found:
-            self._found[path] = kind(path)
-        self._asked.kinds[path] = self._found[path]
-        return self._found[path]
-
-
-def kind(path: str) -> str:
-    """What stands at a path: a ``file``, a ``directory``, or nothing."""
-    return "file" if os.path.isfile(path) else "directory" if os.path.isdir(path) else ""
+        found = self._asked.kinds[path] = self._places.kind(path)
+        return found
 
 
 def bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:
@@ -197,19 +241,10 @@ def _bound(statement: ast.stmt) -> set[str]:
     return names
 
 
-def imports_any(tree: ast.Module, names: frozenset[str]) -> frozenset[str]:
-    """Those of some names that a module imports from elsewhere, or takes as an attribute of a module that it imports."""
-    modules: set[str] = set()
-    found: set[str] = set()
-    for node in tree_nodes(tree):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            modules.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
-            found.update(alias.name for alias in node.names if alias.name in names)
-    for node in tree_nodes(tree):
-        if isinstance(node, ast.Attribute) and node.attr in names:
-            root: ast.expr = node.value
-            while isinstance(root, ast.Attribute):
-                root = root.value
-            if isinstance(root, ast.Name) and root.id in modules:
-                found.add(node.attr)
-    return frozenset(found)
+def dotted(tree: ast.expr) -> str:
+    """A name and the attributes that are taken of it, as they are written; empty if it is another expression."""
+    names: list[str] = []
+    while isinstance(tree, ast.Attribute):
+        names.append(tree.attr)
+        tree = tree.value
+    return ".".join((tree.id, *reversed(names))) if isinstance(tree, ast.Name) else ""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from klint.source.exclude import Excluded, is_below, relative, spec
+from klint.source.exclude import Excluded, inside, is_below, relative, spec
 from klint.source.python import NOTEBOOK, SourceError, decode_source, read_source
 
 if TYPE_CHECKING:
@@ -76,7 +76,9 @@ def discover(
             if not (force_exclude and stdin_filename and _is_excluded(os.path.abspath(stdin_filename), excluded_in)):
                 found.files.append(SourceFile(display_name(stdin_filename) if stdin_filename else STDIN, None, True))
             continue
-        path = os.path.abspath(given)  # without . and ..; links are left alone, since they are names that the user knows
+        path = os.path.abspath(
+            given
+        )  # without . and ..; links are left alone, since they are names that the user knows
         try:
             if not (force_exclude and _is_excluded(path, excluded_in)):
                 places += _at(path, excluded_in, found.errors)
@@ -95,9 +97,7 @@ def display_name(path: str | Path) -> str:
 
 
 def _spelled(path: str, here: str) -> str:
-    if not is_below(path, here):
-        return path
-    return path[len(here) :].lstrip(os.sep) or os.curdir
+    return inside(path, here) if is_below(path, here) else path
 
 
 def _at(path: str, excluded_in: Callable[[str], Excluded], errors: list[SourceError]) -> Iterable[_Place]:
@@ -155,10 +155,13 @@ def _walk(root: str, excluded_in: Callable[[str], Excluded], errors: list[Source
             is_directory = entry.is_dir(follow_symlinks=False)
             if not is_directory and not (name.endswith(SUFFIXES) and name not in SUFFIXES and _is_file(entry)):
                 continue
-            path = os.path.join(directory, name)
-            if excluded.excludes(path, is_directory, root) or _is_ignored(path, is_directory, ignores):
+            path = entry.path
+            if excluded.excludes(path, is_directory, root) or (ignores and _is_ignored(path, is_directory, ignores)):
                 continue
-            behind = os.path.realpath(path) if entry.is_symlink() else os.path.join(real, name)
+            if entry.is_symlink():
+                behind = os.path.realpath(path)
+            else:
+                behind = path if real == directory else os.path.join(real, name)
             if is_directory:
                 stack.append((path, behind, ignores))
             else:

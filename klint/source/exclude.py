@@ -62,7 +62,7 @@ class Excluded:
         """Whether a path found below ``root`` is left out."""
         if is_directory and os.path.basename(path) in self.directories:
             return True
-        return any(patterns.match(path, is_directory, root) for patterns in self.patterns)
+        return bool(self.patterns) and any(patterns.match(path, is_directory, root) for patterns in self.patterns)
 
 
 def spec(lines: Iterable[str]) -> GitIgnoreSpec:
@@ -84,7 +84,11 @@ def is_below(path: str, directory: str) -> bool:
     return path == directory or path.startswith(directory if directory.endswith(os.sep) else directory + os.sep)
 
 
+def inside(path: str, directory: str) -> str:
+    """The way from a directory to what is below it."""
+    return path[len(directory) :].lstrip(os.sep) or os.curdir
+
+
 def relative(path: str, home: str, is_directory: bool) -> str:
     """A path as patterns see it: from their home, above which it is not, with a slash after a directory."""
-    inside = path[len(home) :].lstrip(os.sep) or os.curdir
-    return (inside if os.sep == "/" else inside.replace(os.sep, "/")) + "/" * is_directory
+    return inside(path, home).replace(os.sep, "/") + "/" * is_directory

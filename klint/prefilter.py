@@ -22,18 +22,7 @@ _MODULE = b"Loss"
 _MODULES = [name for name in _NAMES if _MODULE in name]
 _FUNCTIONS = [name for name in _NAMES if not any(other in name for other in (_MODULE, *_NAMES) if other != name)]
 
-_ASCII_BASED = (
-    b"utf-8",
-    b"utf8",
-    b"latin",
-    b"iso-8859",
-    b"iso8859",
-    b"iso_8859",
-    b"ascii",
-    b"us-ascii",
-    b"cp125",
-    b"windows-125",
-)
+_ASCII_BASED = re.compile(rb"utf-?8|latin|iso[-_]?8859|(?:us-)?ascii|cp125|windows-125", re.IGNORECASE)
 """How the names begin of encodings that write ASCII as ASCII and nothing else so. There are more; text in them is decoded."""
 
 _CODING = re.compile(rb"coding[:=][ \t]*([-\w.]+)")
@@ -43,9 +32,11 @@ _ESCAPED = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
 """A character of ASCII as JSON may write it, though it need not."""
 
 _INNER_IMPORT = re.compile(rb"[:;]\s*(?:from|import)\b")
-_WORD = re.compile(rb"\w+")
-_ATTRIBUTE = re.compile(rb"\.[\s\\]*(\w+)")
-_CHAIN = re.compile(rb"(?<![.\w])\w+(?:[\s\\]*\.[\s\\]*\w+)*[\s\\]*\Z")
+_LETTER = rb"[\w\x80-\xff]"
+_WORD = re.compile(rb"%b+" % _LETTER)
+_DOT = rb"[\s\\]*\.[\s\\]*"
+_ATTRIBUTE = re.compile(rb"\.[\s\\]*(%b+)" % _LETTER)
+_CHAIN = re.compile(rb"(?<![.\w\x80-\xff])%b+(?:%b%b+)*[\s\\]*\Z" % (_LETTER, _DOT, _LETTER))
 _FAR = 200
 """Of how many bytes a chain of attributes is looked for."""
 
@@ -112,11 +103,11 @@ def excerpt(text: str, names: frozenset[str]) -> ast.Module | None:
 
 def _chains(data: bytes, names: frozenset[bytes]) -> Iterator[list[bytes]]:
     """Every name and the attributes that are taken of it, up to one of some names."""
-    taken = re.compile(rb"\.[\s\\]*(%b)\b" % b"|".join(map(re.escape, sorted(names))))
-    for match in taken.finditer(data):
-        chain = _CHAIN.search(data[max(0, match.start() - _FAR) : match.start()])
-        if chain is not None:
-            yield [*_WORD.findall(chain[0]), match[1]]
+    for name in sorted(names):
+        for match in re.finditer(rb"\.[\s\\]*%b(?!%b)" % (name, _LETTER), data):
+            chain = _CHAIN.search(data[max(0, match.start() - _FAR) : match.start()])
+            if chain is not None:
+                yield [*_WORD.findall(chain[0]), name]
 
 
 def import_statements(data: bytes) -> Iterator[bytes]:
@@ -146,7 +137,7 @@ def _plain(data: bytes, filename: str) -> bytes | None:
         return None
     head = data[: data.find(b"\n", data.find(b"\n") + 1)]
     declared = _CODING.search(head) if b"coding" in head else None
-    if declared is None or declared[1].lower().startswith(_ASCII_BASED):
+    if declared is None or _ASCII_BASED.match(declared[1]):
         return data
     text = decode_source(data, filename)
     return None if isinstance(text, SourceError) else text.encode("utf-8", "surrogatepass")

@@ -153,6 +153,7 @@ class Projects:
             return
         finally:
             answer.dependencies.add(dependencies)
+            gc.collect(1)  # graphs go round in circles: without this those of a hundred files lie about at once
         for diagnosis in analysis.diagnoses:
             place = analysis.units[diagnosis.finding.location.filename]
             answer.units[place.filename, place.part] = place

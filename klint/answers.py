@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from klint.finding import Applicability, Confidence, Edit, Finding, Fix, Location, Related, Severity
@@ -45,11 +44,10 @@ def decode_facts(text: str) -> list[str]:
     return facts
 
 
-def kinds_of(fact: str) -> Iterator[tuple[str, str]]:
-    """The paths of a fact that is about kinds, each with what stands there."""
+def kind_of(fact: str) -> tuple[str, str, list[str]]:
+    """What a fact about kinds says: a directory, what stands there, and at which names."""
     directory, _, names = fact[1:].rpartition("//")
-    kind = {"f": "file", "d": "directory"}.get(fact[0], "")
-    return ((os.path.join(directory, name), kind) for name in names.split("/"))
+    return directory, {"f": "file", "d": "directory"}.get(fact[0], ""), names.split("/")
 
 
 def digest_of(fact: str) -> tuple[str, str] | None:

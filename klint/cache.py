@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from klint import __version__
-from klint.answers import decode, decode_facts, digest_of, encode, encode_facts, kinds_of
+from klint.answers import decode, decode_facts, digest_of, encode, encode_facts, kind_of
 from klint.graph.project import Dependencies
 from klint.index import Index
 from klint.prefilter import Look
@@ -62,6 +62,7 @@ class Cache:
         self._new: list[tuple[str, str, str, str, str]] = []
         self._places = Places()
         self._facts: set[str] = set()
+        self._known: dict[tuple[str, str], set[str]] = {}
         self._index = Index(self.seen)
         self._connection: sqlite3.Connection | None = None
         self._is_opened = False
@@ -200,8 +201,12 @@ class Cache:
         for fact in set(facts) - self._facts:
             read = digest_of(fact)
             if read is None:
-                if any(self._places.kind(path) != kind for path, kind in kinds_of(fact)):
+                directory, kind, names = kind_of(fact)
+                known = self._known.setdefault((directory, kind), set())
+                unknown = set(names) - known
+                if any(self._places.kind(os.path.join(directory, name)) != kind for name in unknown):
                     return False
+                known |= unknown
             elif self._index.digest(read[0]) != read[1]:
                 return False
             self._facts.add(fact)

@@ -194,7 +194,7 @@ class Cache:
         return _sum(json.dumps(parts))
 
     def _directory_key(self, directory: str) -> str:
-        return f"{self._klint} {directory}"
+        return _sum(self._klint + directory)
 
     def _hold(self, facts: list[str]) -> bool:
         """Whether all that an answer rests on is as it was. Most facts are those of other answers too."""

@@ -74,6 +74,8 @@ def takes(data: bytes, filename: str, names: frozenset[bytes]) -> frozenset[byte
         return names
     if filename.lower().endswith(NOTEBOOK):
         plain = plain.replace(rb"\n", b"\n")
+    if b"\r" in plain:
+        plain = plain.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     words = frozenset(_WORD.findall(b" ".join(import_statements(plain))))
     taken = names & words
     attributes = names.intersection(_ATTRIBUTE.findall(plain)) if words else None

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from traceback import extract_tb
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from klint.graph.project import Dependencies, Project
 from klint.prefilter import Look, excerpt, look, may_hold_loss, takes
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
     from klint.rules.base import Diagnosis
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
 Part = tuple[str, int]
 """A module: the name of its file, and which of the file's modules it is."""
 
@@ -41,6 +38,9 @@ _WORTHWHILE = 12
 
 _MANY = 3000
 """Fewer files than these are looked at sooner than other processes start."""
+
+_CHUNK = 100
+"""How many files a process looks at before it says what it has seen."""
 
 
 @dataclass(frozen=True)
@@ -193,10 +193,9 @@ class Workers:
         if self._jobs < 2 or len(filenames) < _MANY or not _can_fork():
             yield from map(work, filenames)
             return
-        with _started(
-            self._jobs
-        ) as pool:  # not those that judge, which find all that they need at hand when they are started later
-            for found in _spread(pool, work, filenames, 100):
+        # These are not those that judge, which find all that they need at hand when they are started later.
+        with _started(self._jobs) as pool:
+            for found in pool.map(work, filenames, chunksize=_CHUNK):
                 if isinstance(found, Look) and found.names_loss:
                     _prepare()
                 yield found
@@ -207,14 +206,14 @@ class Workers:
         if self._pool is None and (self._jobs < 2 or len(filenames) < _MANY):
             yield from map(work, filenames)
         else:
-            yield from _spread(self._others(), work, filenames, 100)
+            yield from self._others(self._jobs).map(work, filenames, chunksize=_CHUNK)
 
     def judge(self, tasks: Sequence[Task]) -> Iterator[Answer]:
         """The answers to tasks, in their order; the largest files come first, so that none is waited for at the end."""
         if self._jobs < 2 or len(tasks) < _WORTHWHILE:
             yield from map(self._projects.judge, tasks)
             return
-        pool = self._others()
+        pool = self._others(len(tasks))
         order = sorted(range(len(tasks)), key=lambda number: _size(tasks[number]), reverse=True)
         batches = min(len(tasks), 64 * self._jobs)
         futures = [
@@ -226,11 +225,11 @@ class Workers:
             row, batch = where[number]
             yield futures[batch].result()[row]
 
-    def _others(self) -> ProcessPoolExecutor:
-        """The processes that judge."""
+    def _others(self, count: int) -> ProcessPoolExecutor:
+        """The processes that judge; there are not more than there is to do for those that start them."""
         if self._pool is None:
             _prepare()
-            self._pool = _started(self._jobs)
+            self._pool = _started(min(self._jobs, count))
         return self._pool
 
 
@@ -255,12 +254,6 @@ def _settle_in(thresholds: tuple[int, int, int]) -> None:
 def _prepare() -> None:
     """Load what judging needs, once: processes that are started later have it."""
     import klint.rules.engine  # noqa: F401
-
-
-def _spread(
-    pool: ProcessPoolExecutor, work: Callable[[Item], Result], items: Sequence[Item], size: int
-) -> Iterator[Result]:
-    return pool.map(work, items, chunksize=size)
 
 
 def _look(filename: str, comments: bool) -> Look | SourceError:

@@ -150,6 +150,14 @@ class TestChangesThatAreNoticed:
 
 @pytest.mark.usefixtures("project")
 class TestTrouble:
+    @pytest.mark.usefixtures("trusting")
+    def test_names_that_are_no_text(self, klint, read):
+        place = os.fsdecode(b"pl\xe4ce")
+        Path(place).mkdir()
+        Path(place, os.fsdecode(b"h\xe4lper.py")).write_text(WRAPPER)
+        klint("check")
+        assert rerun(klint, read) == []
+
     def test_what_has_just_changed_is_read_again(self, klint, read):
         klint("check")
         assert rerun(klint, read) == ["caller.py", "helper.py", "plain.py"]

@@ -97,6 +97,11 @@ class TestTakes:
     def test_a_notebook(self, text):
         assert takes(notebook("x = 1", text), "n.ipynb", WANTED) == {b"loss"}
 
+    @pytest.mark.parametrize("newline", ["\r\n", "\r"])
+    @pytest.mark.parametrize("text", TAKING.values(), ids=TAKING)
+    def test_newlines_of_any_kind(self, text, newline):
+        assert takes(text.replace("\n", newline).encode(), "a.py", WANTED) == {b"loss"}
+
     def test_all_that_cannot_be_told(self):
         assert takes("import x\n".encode("utf-16"), "a.py", WANTED) == WANTED
 

@@ -77,11 +77,8 @@ def takes(data: bytes, filename: str, names: frozenset[bytes]) -> frozenset[byte
     if b"\r" in plain:
         plain = plain.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     words = frozenset(_WORD.findall(b" ".join(import_statements(plain))))
-    taken = names & words
-    attributes = names.intersection(_ATTRIBUTE.findall(plain)) if words else None
-    if attributes:
-        taken |= {chain[-1] for chain in _chains(plain, attributes) if chain[0] in words}
-    return taken
+    attributes = names.intersection(_ATTRIBUTE.findall(plain)) if words else frozenset()
+    return (names & words) | {name for name in attributes if any(chain[0] in words for chain in _chains(plain, name))}
 
 
 def excerpt(text: str, names: frozenset[str]) -> ast.Module | None:
@@ -96,20 +93,20 @@ def excerpt(text: str, names: frozenset[str]) -> ast.Module | None:
             lines.append(statement.strip())
         elif _INNER_IMPORT.search(statement):
             return None
-    lines += [b".".join(chain) for chain in _chains(data, frozenset(name.encode() for name in names))]
+    for name in sorted(names):
+        lines += dict.fromkeys(b".".join(chain) for chain in _chains(data, name.encode()))
     try:
         return ast.parse(b"\n".join(lines))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 
-def _chains(data: bytes, names: frozenset[bytes]) -> Iterator[list[bytes]]:
-    """Every name and the attributes that are taken of it, up to one of some names."""
-    for name in sorted(names):
-        for match in re.finditer(rb"\.[\s\\]*%b(?!%b)" % (name, _LETTER), data):
-            chain = _CHAIN.search(data[max(0, match.start() - _FAR) : match.start()])
-            if chain is not None:
-                yield [*_WORD.findall(chain[0]), name]
+def _chains(data: bytes, name: bytes) -> Iterator[list[bytes]]:
+    """Whatever a name is taken of as an attribute: another name and attributes of it, and the name itself."""
+    for match in re.finditer(rb"\.[\s\\]*%b(?!%b)" % (name, _LETTER), data):
+        chain = _CHAIN.search(data[max(0, match.start() - _FAR) : match.start()])
+        if chain is not None:
+            yield [*_WORD.findall(chain[0]), name]
 
 
 def import_statements(data: bytes) -> Iterator[bytes]:

@@ -29,6 +29,9 @@ NAME = "klint.sqlite"
 KEPT = 8
 """How many answers are kept of one file: for the settings, and the ways to run klint, that came last."""
 
+_FEW = 20
+"""Of how many directories it is asked one by one what was seen in them; beyond these all are fetched at once."""
+
 PATIENCE = 1.0
 """How many seconds a run waits for another that holds the file."""
 
@@ -44,7 +47,8 @@ _TRIM = (
     "DELETE FROM answers_2 WHERE file = :file"
     " AND rowid NOT IN (SELECT rowid FROM answers_2 WHERE file = :file ORDER BY rowid DESC LIMIT :kept)"
 )
-_GET_SEEN = "SELECT seen, sum FROM seen_2 WHERE directory = ?"
+_GET_SEEN = "SELECT directory, seen, sum FROM seen_2 WHERE directory = ?"
+_GET_ALL_SEEN = "SELECT directory, seen, sum FROM seen_2"
 _PUT_SEEN = "INSERT OR REPLACE INTO seen_2 VALUES (?, ?, ?)"
 
 
@@ -61,6 +65,8 @@ class Cache:
         self._run = _sum(self._klint + os.getcwd())
         self._new: list[tuple[str, str, str, str, str]] = []
         self._places = Places()
+        self._asked = 0
+        self._seen: dict[str, tuple[str, ...]] | None = None
         self._facts: set[str] = set()
         self._known: dict[tuple[str, str], set[str]] = {}
         self._index = Index(self.seen)
@@ -129,11 +135,11 @@ class Cache:
 
     def get(self, task: Task) -> Answer | None:
         """The answer to a task, if it was given before and all that it rests on is the same still."""
-        row = self._fetch(_GET, self._key(task)) if _is_kept(task) else None
-        if row is None or row[2] != _sum(row[0] + row[1]):
+        rows = self._fetch(_GET, self._key(task)) if _is_kept(task) else []
+        if not rows or rows[0][2] != _sum(rows[0][0] + rows[0][1]):
             return None
         try:
-            answer, facts = decode(row[0]), decode_facts(row[1])
+            answer, facts = decode(rows[0][0]), decode_facts(rows[0][1])
         except (ValueError, KeyError, TypeError, RecursionError):
             return None
         if self._index.digest(task.filename) != answer.digest or not self._hold(facts):
@@ -152,18 +158,25 @@ class Cache:
 
     def seen(self, directory: str) -> str | None:
         """What was written of the files of a directory."""
-        row = self._fetch(_GET_SEEN, self._directory_key(directory))
-        return str(row[0]) if row is not None and row[1] == _sum(row[0]) else None
+        key = self._directory_key(directory)
+        self._asked += 1
+        if self._asked <= _FEW:
+            rows = self._fetch(_GET_SEEN, key)
+        else:
+            if self._seen is None:
+                self._seen = {row[0]: row for row in self._fetch(_GET_ALL_SEEN)}
+            rows = [self._seen[key]] if key in self._seen else []
+        return rows[0][1] if rows and rows[0][2] == _sum(rows[0][1]) else None
 
-    def _fetch(self, query: str, key: str) -> tuple[str, ...] | None:
+    def _fetch(self, query: str, *keys: str) -> list[tuple[str, ...]]:
         if self._connection is None:
-            return None
+            return []
         try:
-            row = self._connection.execute(query, (key,)).fetchone()
+            rows = self._connection.execute(query, keys).fetchall()
         except sqlite3.Error as problem:
             self._give_up(problem)
-            return None
-        return row if row is not None and all(isinstance(value, str) for value in row) else None
+            return []
+        return [row for row in rows if all(isinstance(value, str) for value in row)]
 
     def _open(self, filenames: Iterable[str]) -> None:
         """Open the file, which is made where there is none, with a ``.gitignore`` if the directory is klint's own."""

@@ -85,8 +85,9 @@ def discover(
         except (OSError, ValueError) as error:  # a name that is too long, a directory on the way that is closed, a NUL
             found.errors.append(_unreadable(path, error))
     here = os.getcwd()
-    found.files.extend(SourceFile(_spelled(place.path, here), place.path, place.flows) for place in _distinct(places))
-    found.files = sorted(set(found.files), key=lambda file: file.filename)
+    found.files = [*dict.fromkeys(found.files)]
+    found.files += [SourceFile(_spelled(place.path, here), place.path, place.flows) for place in _distinct(places)]
+    found.files.sort(key=lambda file: file.filename)
     found.errors = sorted(set(found.errors), key=str)
     return found
 
@@ -156,7 +157,9 @@ def _walk(root: str, excluded_in: Callable[[str], Excluded], errors: list[Source
             if not is_directory and not (name.endswith(SUFFIXES) and name not in SUFFIXES and _is_file(entry)):
                 continue
             path = entry.path
-            if excluded.excludes(path, is_directory, root) or (ignores and _is_ignored(path, is_directory, ignores)):
+            if (is_directory or excluded.patterns) and excluded.excludes(path, is_directory, root):
+                continue
+            if ignores and _is_ignored(path, is_directory, ignores):
                 continue
             if entry.is_symlink():
                 behind = os.path.realpath(path)

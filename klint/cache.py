@@ -82,7 +82,7 @@ class Cache:
         if self._connection is None:
             return
         try:
-            seen = [(self._directory_key(path), text, _sum(text)) for path, text in self._index.changed()]
+            seen = [(_sum(path), text, _sum(self._klint + text)) for path, text in self._index.changed()]
             if self._new or seen:
                 with self._connection:
                     self._connection.executemany(_PUT_SEEN, seen)
@@ -111,7 +111,7 @@ class Cache:
 
     def takes(self, filenames: Sequence[str], names: frozenset[str]) -> Iterator[frozenset[str]]:
         """Which of some names files take from others, in their order; only files of which that is not known are read."""
-        which = _sum(json.dumps([self._klint, sorted(names)]))
+        which = _sum(json.dumps(sorted(names)))
         known = [self._index.taken(filename, which) for filename in filenames]
         unknown = [filename for filename, taken in zip(filenames, known, strict=True) if taken is None]
         fresh = self._workers.takes(unknown, names)
@@ -157,8 +157,8 @@ class Cache:
                 self._index.put_digest(path, read)
 
     def seen(self, directory: str) -> str | None:
-        """What was written of the files of a directory."""
-        key = self._directory_key(directory)
+        """What this version of klint has written of the files of a directory."""
+        key = _sum(directory)
         self._asked += 1
         if self._asked <= _FEW:
             rows = self._fetch(_GET_SEEN, key)
@@ -166,7 +166,7 @@ class Cache:
             if self._seen is None:
                 self._seen = {row[0]: row for row in self._fetch(_GET_ALL_SEEN)}
             rows = [self._seen[key]] if key in self._seen else []
-        return rows[0][1] if rows and rows[0][2] == _sum(rows[0][1]) else None
+        return rows[0][1] if rows and rows[0][2] == _sum(self._klint + rows[0][1]) else None
 
     def _fetch(self, query: str, *keys: str) -> list[tuple[str, ...]]:
         if self._connection is None:
@@ -205,9 +205,6 @@ class Cache:
         roots = None if task.roots is None else [*task.roots]
         parts = [self._run, task.filename, sorted(task.codes), roots, sorted(task.wanted)]
         return _sum(json.dumps(parts))
-
-    def _directory_key(self, directory: str) -> str:
-        return _sum(self._klint + directory)
 
     def _hold(self, facts: list[str]) -> bool:
         """Whether all that an answer rests on is as it was. Most facts are those of other answers too."""

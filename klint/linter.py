@@ -77,7 +77,7 @@ def lint_paths(
 ) -> Report:
     """Lint files and directories; ``-`` is standard input.
 
-    ``track`` passes the files on, and may show how far it is. ``jobs`` is how many processes may work at once (None: as many
+    ``track`` passes on the files that are judged, and may show how far it is. ``jobs`` is how many processes may work at once (None: as many
     as there are cores), ``cache_dir`` where results are kept from run to run (None: nowhere); the report does not depend on them.
     """
     return _lint(paths, settings, track, default_jobs() if jobs is None else jobs, cache_dir)[1]

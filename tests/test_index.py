@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from klint import index, workers
-from klint.cache import _sum
+from klint.cache import Cache, _sum
+from klint.workers import Projects, Workers
 
 WRAPPER = """\
 import torch.nn.functional as F
@@ -166,9 +167,18 @@ class TestTrouble:
     @pytest.mark.parametrize("text", ["", "[]", "{}", "[0, 0]", '["", {"helper.py": []}]', "[" * 100_000])
     def test_nonsense_in_the_file(self, check, text):
         assert check() == FOUND
+        own = Cache(CACHE.parent, Workers(Projects(), 1))._klint
         with sqlite3.connect(CACHE) as connection:
-            connection.execute("UPDATE seen_2 SET seen = ?, sum = ?", (text, _sum(text)))
+            connection.execute("UPDATE seen_2 SET seen = ?, sum = ?", (text, _sum(own + text)))
         assert check() == FOUND
+
+    @pytest.mark.usefixtures("trusting")
+    def test_another_version_of_klint_sees_for_itself_and_leaves_no_more(self, klint, check, read, monkeypatch):
+        check()
+        monkeypatch.setattr("klint.cache.__version__", "another")
+        assert rerun(klint, read) == ["caller.py", "helper.py", "plain.py"]
+        with sqlite3.connect(CACHE) as connection:
+            assert connection.execute("SELECT count(*) FROM seen_2").fetchone() == (1,)
 
     @pytest.mark.usefixtures("trusting")
     def test_what_was_changed_by_hand(self, check):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 from klint.levels import Applicability, Confidence, Severity
@@ -16,9 +17,49 @@ if TYPE_CHECKING:
 Json = Any
 """What ``json`` reads and writes."""
 
+_UNREAD = "-" * 32
+"""Stands for the digest of a file that could not be read."""
+
+
+def encode_facts(dependencies: Dependencies) -> str:
+    """What an answer rests on, as a JSON list of facts; those about names that lack in the same directory are one.
+
+    A fact is a text, ``f`` or ``d`` or ``-`` (file, directory, nothing), a directory, ``//``, names with ``/`` between them; or ``=``, the
+    digest of a file, its path. Answers have most of their facts in common, and are told by them as they stand.
+    """
+    kinds: dict[str, list[str]] = {}
+    for path, kind in dependencies.kinds.items():
+        directory, name = os.path.split(path)
+        kinds.setdefault(f"{kind[:1] or '-'}{directory}//", []).append(name)
+    facts = [place + "/".join(sorted(names)) for place, names in kinds.items()]
+    facts += [f"={read or _UNREAD}{path}" for path, read in dependencies.digests.items()]
+    return json.dumps(facts, separators=(",", ":"))
+
+
+def decode_facts(text: str) -> list[str]:
+    """The facts that were encoded. ``ValueError`` or ``TypeError`` if there were none."""
+    facts = json.loads(text)
+    if not isinstance(facts, list) or not all(isinstance(fact, str) for fact in facts):
+        raise TypeError("these are no facts")
+    return facts
+
+
+def kind_of(fact: str) -> tuple[str, str, list[str]]:
+    """What a fact about kinds says: a directory, what stands there, and at which names."""
+    directory, _, names = fact[1:].rpartition("//")
+    return directory, {"f": "file", "d": "directory"}.get(fact[0], ""), names.split("/")
+
+
+def digest_of(fact: str) -> tuple[str, str] | None:
+    """The path and the digest of a fact that is about these; None where it is about kinds."""
+    if not fact.startswith("="):
+        return None
+    read = fact[1 : 1 + len(_UNREAD)]
+    return fact[1 + len(_UNREAD) :], "" if read == _UNREAD else read
+
 
 def encode(answer: Answer) -> str:
-    """An answer as JSON, without its claims and modules: those stay in the process that has judged."""
+    """An answer as JSON, without its claims and modules, which stay in the process that has judged, and without what it rests on."""
     return json.dumps(
         {
             "diagnoses": [[_from_finding(diagnosis.finding), [*part]] for diagnosis, part in answer.diagnoses],
@@ -30,8 +71,6 @@ def encode(answer: Answer) -> str:
             "understood": answer.understood,
             "wrappers": sorted(answer.wrappers),
             "digest": answer.digest,
-            "kinds": answer.dependencies.kinds,
-            "digests": answer.dependencies.digests,
         },
         separators=(",", ":"),
     )
@@ -50,7 +89,6 @@ def decode(text: str) -> Answer:
         understood=data["understood"],
         wrappers=frozenset(data["wrappers"]),
         digest=data["digest"],
-        dependencies=Dependencies(data["kinds"], data["digests"]),
     )
 
 

@@ -64,7 +64,7 @@ class Settings:
         """The settings of one file: these; a ``Configuration`` looks for them in the directories above the file."""
         return self
 
-    def at(self, _directory: Path) -> Settings:
+    def at(self, _directory: str | Path) -> Settings:
         """The settings of the files in a directory: these."""
         return self
 

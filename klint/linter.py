@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from klint.codes import NAMES
 from klint.config import Settings
 from klint.levels import Confidence
-from klint.source.discover import STDIN, Discovery, discover, roots_of
+from klint.source.discover import STDIN, Discovery, SourceFile, discover, roots_of
 from klint.source.files import parse_file
 from klint.source.python import SourceError, SourceUnit, read_source
 from klint.source.suppress import Suppressions, names_klint
-from klint.workers import Answer, Part, Projects, Task, default_jobs, judge_all
+from klint.workers import Answer, Part, Projects, Task, Workers, default_jobs
 
 if TYPE_CHECKING:
     from klint.cache import Cache
     from klint.finding import Diagnosis, Finding
     from klint.pyproject import Configuration
+
+COMMENTS = "KL905"
+"""The rule about ``noqa`` comments: they are looked for only where it is on."""
 
 Track = Callable[[Sequence[Task]], Iterable[Task]]
 
@@ -74,11 +77,10 @@ def lint_paths(
 ) -> Report:
     """Lint files and directories; ``-`` is standard input.
 
-    ``track`` passes the files on, and may show how far it is. ``jobs`` is how many processes may work at once (None: as many
+    ``track`` passes on the files that are judged, and may show how far it is. ``jobs`` is how many processes may work at once (None: as many
     as there are cores), ``cache_dir`` where results are kept from run to run (None: nowhere); the report does not depend on them.
     """
-    with _cache(cache_dir) as cache:
-        return _lint(paths, settings, track, default_jobs() if jobs is None else jobs, cache)[1]
+    return _lint(paths, settings, track, default_jobs() if jobs is None else jobs, cache_dir)[1]
 
 
 def diagnose_paths(
@@ -93,45 +95,37 @@ def _lint(
     settings: Settings | Configuration | None,
     track: Track,
     jobs: int,
-    cache: Cache | None = None,
+    cache_dir: str | Path | None = None,
 ) -> tuple[list[Diagnosis], Report]:
     settings = settings or Settings()
     paths = list(paths)
     discovery = find_files(paths, settings)
     report = Report(errors=discovery.errors)
     linter = Linter(settings, report, roots_of(paths))
-    tasks: list[Task] = []
-    for file in discovery.files:
-        # a pipe can be read once, a file by every process that needs it
-        text = file.read() if file.path is None or not file.path.is_file() else None
-        if isinstance(text, SourceError):
-            report.errors.append(text)
-        else:
-            tasks.append(linter.task(file.filename, text, stdin=file.path is None))
-    judge = partial(judge_all, projects=linter.projects, jobs=jobs)
-    answers = judge if cache is None else partial(cache.answers, judge=judge)
-    for task, answer in zip(track(tasks), answers(tasks), strict=True):
-        linter.hear(task, answer)
-    callers = [*filter(None, map(linter.caller, tasks))]
-    for task, answer in zip(callers, answers(callers), strict=True):
-        linter.hear(task, answer)
+    with Workers(linter.projects, jobs) as workers, _kept(cache_dir, workers) as judges:
+        tasks = [*linter.tasks(discovery.files, judges)]
+        for task, answer in zip(track(tasks), judges.judge(tasks), strict=True):
+            linter.hear(task, answer)
+        callers = [*linter.callers(tasks, judges)]
+        for task, answer in zip(callers, judges.judge(callers), strict=True):
+            linter.hear(task, answer)
     return linter.finish(), report
 
 
-def _cache(directory: str | Path | None) -> AbstractContextManager[Cache | None]:
-    """The results that are kept in a directory; none where it is not given, or Python was built without SQLite."""
+def _kept(directory: str | Path | None, workers: Workers) -> AbstractContextManager[Workers | Cache]:
+    """The workers, with the results that are kept in a directory; without where none is given, or Python was built without SQLite."""
     if directory is None:
-        return nullcontext()
+        return nullcontext(workers)
     try:
         from klint.cache import Cache
     except ImportError:
-        return nullcontext()
-    return Cache(directory)
+        return nullcontext(workers)
+    return Cache(directory, workers)
 
 
 def find_files(paths: Iterable[str | Path], settings: Settings | Configuration) -> Discovery:
     """The files at ``paths`` that the settings do not exclude."""
-    here = settings.at(Path.cwd())
+    here = settings.at(os.getcwd())
     return discover(paths, lambda directory: settings.at(directory).excluded, here.force_exclude, here.stdin_filename)
 
 
@@ -164,22 +158,64 @@ class Linter:
     codes: set[str] = field(default_factory=set)
     followed: set[str] = field(default_factory=set)
     parsed: dict[Part, SourceUnit] = field(default_factory=dict)
+    _found: dict[str, Settings] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.projects = Projects(self.unsaved)
 
-    def task(self, filename: str, text: str | None, stdin: bool = False) -> Task:
+    def tasks(self, files: Iterable[SourceFile], judges: Workers | Cache) -> Iterator[Task]:
+        """What is to be judged in files; those that hold no loss are settled by a look at their bytes."""
+        filenames: list[str] = []
+        for file in files:
+            if not file.flows:
+                filenames.append(file.filename)
+                continue
+            text = file.read()  # a pipe can be read once, a file by every process that needs it
+            if isinstance(text, SourceError):
+                self.report.errors.append(text)
+            else:
+                yield self.task(file.filename, text, stdin=file.path is None)
+        for filename in filenames:
+            self._settings(filename)  # what is wrong with them is told before anything is judged
+        comments = any(COMMENTS in settings.codes for settings in self._found.values())
+        for filename, look in zip(filenames, judges.look(filenames, comments), strict=True):
+            if isinstance(look, SourceError):
+                self.report.errors.append(look)
+            elif look.names_loss:
+                yield self.task(filename)
+            else:
+                self._count(filename)
+                if look.names_klint:
+                    self._hear_comments(filename, self._units(filename, None))
+
+    def task(self, filename: str, text: str | None = None, stdin: bool = False) -> Task:
         """What is to be judged in a file."""
-        settings = self.settings.of(filename)
+        settings = self._settings(filename)
         self.codes |= settings.codes
         return Task(filename, settings.codes, text, self._roots(settings), stdin)
 
-    def caller(self, task: Task) -> Task | None:
-        """What is to be judged once more: a file that names functions of others whose sites depend on their callers."""
-        if task.roots is None or task.filename not in self.filenames or not self.wrappers:
-            return None
-        # it may be about the sites of other files: any rule that is on for one of them is asked
-        return replace(task, codes=frozenset(self.codes), wanted=frozenset(self.wrappers))
+    def callers(self, tasks: Iterable[Task], judges: Workers | Cache) -> Iterator[Task]:
+        """What is to be judged once more: files that take functions from others whose sites depend on their callers.
+
+        That may be about the sites of other files: any rule that is on for one of them is asked.
+        """
+        if not self.wrappers:
+            return
+        wrappers, codes = frozenset(self.wrappers), frozenset(self.codes)
+        given = {task.filename: task for task in tasks if task.text is not None and task.roots is not None}
+        for filename in sorted(self.filenames & given.keys()):
+            yield replace(given[filename], codes=codes, wanted=wrappers)
+        others = [name for name in sorted(self.filenames) if name not in given and self._settings(name).project]
+        for filename, taken in zip(others, judges.takes(others, wrappers), strict=True):
+            if taken:
+                yield replace(self.task(filename), codes=codes, wanted=taken)
+
+    def _settings(self, filename: str) -> Settings:
+        """The settings of a file: those of all files in its directory."""
+        directory = filename.rpartition(os.sep)[0]
+        if directory not in self._found:
+            self._found[directory] = self.settings.of(filename)
+        return self._found[directory]
 
     def _roots(self, settings: Settings) -> tuple[str, ...] | None:
         return (*self.roots, *settings.src) if settings.project else None
@@ -191,14 +227,19 @@ class Linter:
         self.report.understood += answer.understood
         self.followed |= answer.dependencies.digests.keys()
         if not task.wanted and answer.is_read:
-            self.report.files += 1
-            self.filenames.add(task.filename)
+            self._count(task.filename)
             self.wrappers |= answer.wrappers
-            if answer.is_commented:
-                units = answer.units.values() or self._units(task.filename, task)
-                self.commented += [unit for unit in units if unit.filename == task.filename and names_klint(unit.text)]
+            if answer.is_commented and COMMENTS in task.codes:
+                self._hear_comments(task.filename, answer.units.values() or self._units(task.filename, task))
         for diagnosis, part in answer.diagnoses:
             self._hear(diagnosis, answer.units.get(part) or self._parse(part, task))
+
+    def _count(self, filename: str) -> None:
+        self.report.files += 1
+        self.filenames.add(filename)
+
+    def _hear_comments(self, filename: str, units: Iterable[SourceUnit]) -> None:
+        self.commented += [unit for unit in units if unit.filename == filename and names_klint(unit.text)]
 
     def _hear(self, diagnosis: Diagnosis, unit: SourceUnit) -> None:
         """Take up a diagnosis that neither the settings nor a comment silences, with the row where such a comment would stand."""
@@ -216,9 +257,10 @@ class Linter:
             self.parsed |= {(unit.filename, unit.part): unit for unit in self._units(part[0], task)}
         return self.parsed[part]
 
-    def _units(self, filename: str, task: Task) -> list[SourceUnit]:
-        text = task.read() if filename == task.filename else read_source(Path(filename), filename)
-        return [] if isinstance(text, SourceError) else parse_file(text, filename, task.stdin)
+    def _units(self, filename: str, task: Task | None) -> list[SourceUnit]:
+        own = task is not None and task.filename == filename
+        text = task.read() if task is not None and own else read_source(filename, filename)
+        return [] if isinstance(text, SourceError) else parse_file(text, filename, task is not None and task.stdin)
 
     def _suppressions(self, unit: SourceUnit) -> Suppressions:
         key = unit.filename, unit.part

@@ -38,32 +38,34 @@ class Configuration:
         self._above = [*inline, options or {}]
         self._searches = not files and not isolated
         self._root = self._settings(_named(files[0]) if files else {})
-        self._found: dict[Path, Settings] = {}
+        self._found: dict[str, Settings] = {}
 
     @property
     def here(self) -> Settings:
         """The settings of the working directory, which hold for a run as a whole."""
-        return self.at(Path.cwd())
+        return self.at(os.getcwd())
 
     def of(self, filename: str) -> Settings:
         """The settings of one file; those of standard input without a name are those of the working directory."""
-        return self.here if filename == STDIN else self.at(Path(os.path.abspath(filename)).parent)
+        return self.here if filename == STDIN else self.at(os.path.dirname(os.path.abspath(filename)))
 
-    def at(self, directory: Path) -> Settings:
+    def at(self, directory: str | Path) -> Settings:
         """The settings of the files in a directory, given as an absolute path."""
         if not self._searches:
             return self._root
-        below = []
-        settings = self._root
-        for place in (directory, *directory.parents):
-            if place not in self._found:
-                below.append(place)
-                options = _found(place / NAME)
-                if options is None:
-                    continue
+        below: list[str] = []
+        place = os.fspath(directory)
+        while place not in self._found:
+            options = _found(Path(place, NAME)) if os.path.isfile(os.path.join(place, NAME)) else None
+            if options is not None:
                 self._found[place] = self._settings(options)
-            settings = self._found[place]
-            break
+                break
+            below.append(place)
+            above = os.path.dirname(place)
+            if above == place:
+                self._found[place] = self._root
+            place = above
+        settings = self._found[place]
         self._found.update(dict.fromkeys(below, settings))
         return settings
 
@@ -122,9 +124,7 @@ def _named(name: str) -> Options:
 
 
 def _found(path: Path) -> Options | None:
-    """What a pyproject.toml says to klint; None where there is none, and where its bytes show that it says nothing."""
-    if not os.path.isfile(path):
-        return None
+    """What a pyproject.toml says to klint; None where its bytes show that it says nothing."""
     name = display_name(path)
     try:
         data = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Judging files, one at a time or in several processes at once.
+"""Looking at files and judging them, one at a time or in several processes at once.
 
 A task holds all that judging a file depends on but the other files of its project, which each process reads for itself; an answer
 holds all that comes of it. Answers come in the order of their tasks, so that a run's output does not depend on the number of processes.
@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
+from klint.prefilter import Look, excerpt, look, may_hold_loss, takes
 from klint.source.dependencies import Dependencies
 from klint.source.files import parse_file
-from klint.source.python import SourceError, SourceUnit, decode_source, digest, read_bytes
+from klint.source.python import SourceError, SourceUnit, decode_source, digest, is_python, read_bytes
 from klint.source.suppress import names_klint
 from klint.torch_model.losses import names_loss
 
 if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
     from klint.finding import Diagnosis
     from klint.graph.project import Project
 
@@ -29,6 +35,12 @@ Part = tuple[str, int]
 
 _WORTHWHILE = 12
 """Fewer files than these are judged sooner than other processes start."""
+
+_MANY = 3000
+"""Fewer files than these are looked at sooner than other processes start."""
+
+_CHUNK = 100
+"""How many files a process looks at before it says what it has seen."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,7 @@ class Task:
         """The text to judge, or why there is none, and the digest of what was read from disk."""
         if self.text is not None:
             return self.text, ""
-        data = read_bytes(Path(self.filename), self.filename)
+        data = read_bytes(self.filename, self.filename)
         return decode_source(data, self.filename) if isinstance(data, bytes) else data, digest(data)
 
 
@@ -96,16 +108,35 @@ class Projects:
         text, read = task.read_digest()
         if isinstance(text, SourceError):
             return Answer(errors=[text], is_read=False)
+        if task.wanted:
+            return self._judge_caller(task, text, read)
         answer = Answer(is_commented=names_klint(text), digest=read)
-        wanted = frozenset(name for name in task.wanted if name in text)
-        for unit in parse_file(text, task.filename, task.stdin) if wanted or not task.wanted else ():
+        for unit in parse_file(text, task.filename, task.stdin) if may_hold_loss(text, task.filename) else ():
             answer.units[unit.filename, unit.part] = unit
-            called = _imported(unit, wanted) if wanted else frozenset()
-            if not task.wanted:
-                answer.errors += unit.errors
-            if called or (not task.wanted and names_loss(unit.text)):
+            answer.errors += unit.errors
+            if names_loss(unit.text):
+                self._judge(unit, task, frozenset(), answer)
+        return answer
+
+    def _judge_caller(self, task: Task, text: str, read: str) -> Answer:
+        """The answer to a task about a file that may call functions of others; most turn out to take names from elsewhere."""
+        answer = Answer(digest=read)
+        tree = excerpt(text, task.wanted) if is_python(task.filename) else None
+        if tree is not None and not self._taken(SourceUnit(task.filename, "", tree), task, answer):
+            return answer
+        for unit in parse_file(text, task.filename, task.stdin):
+            answer.units[unit.filename, unit.part] = unit
+            called = self._taken(unit, task, answer)
+            if called:
                 self._judge(unit, task, called, answer)
         return answer
+
+    def _taken(self, unit: SourceUnit, task: Task, answer: Answer) -> frozenset[str]:
+        project = self._project(task.roots or ())
+        dependencies = project.record()
+        taken = project.taken(unit, task.wanted)
+        answer.dependencies.add(dependencies)
+        return taken
 
     def _judge(self, unit: SourceUnit, task: Task, wanted: frozenset[str], answer: Answer) -> None:
         from klint.rules import RULES  # most files name no loss, and many runs have no other files
@@ -122,6 +153,7 @@ class Projects:
             return
         finally:
             answer.dependencies.add(dependencies)
+            gc.collect(1)  # graphs go round in circles: without this those of a hundred files lie about at once
         for diagnosis in analysis.diagnoses:
             place = analysis.units[diagnosis.finding.location.filename]
             answer.units[place.filename, place.part] = place
@@ -137,22 +169,110 @@ class Projects:
         return self._projects.setdefault(roots, Project(roots, self._unsaved))
 
 
-def _imported(unit: SourceUnit, names: frozenset[str]) -> frozenset[str]:
-    from klint.graph.project import imports_any
+class Workers:
+    """Looks at files and judges them: in this process, or in ``jobs`` others where there is enough to do.
 
-    return imports_any(unit.tree, names)
+    Those that judge are started once, and stay until the end: ``with Workers(...) as workers``.
+    """
+
+    def __init__(self, projects: Projects, jobs: int) -> None:
+        self._projects = projects
+        self._jobs = jobs
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def look(self, filenames: Sequence[str], comments: bool) -> Iterator[Look | SourceError]:
+        """How files look, in their order, or why they cannot be read."""
+        work = partial(_look, comments=comments)
+        if self._jobs < 2 or len(filenames) < _MANY or not _can_fork():
+            yield from map(work, filenames)
+            return
+        # These are not those that judge, which find all that they need at hand when they are started later.
+        with _started(self._jobs) as pool:
+            for found in pool.map(work, filenames, chunksize=_CHUNK):
+                if isinstance(found, Look) and found.names_loss:
+                    _prepare()
+                yield found
+
+    def takes(self, filenames: Sequence[str], names: frozenset[str]) -> Iterator[frozenset[str]]:
+        """Which of some names files may take from others, in their order."""
+        work = partial(_takes, names=frozenset(name.encode() for name in names))
+        if self._pool is None and (self._jobs < 2 or len(filenames) < _MANY):
+            yield from map(work, filenames)
+        else:
+            yield from self._others(self._jobs).map(work, filenames, chunksize=_CHUNK)
+
+    def judge(self, tasks: Sequence[Task]) -> Iterator[Answer]:
+        """The answers to tasks, in their order; the largest files come first, so that none is waited for at the end."""
+        if self._jobs < 2 or len(tasks) < _WORTHWHILE:
+            yield from map(self._projects.judge, tasks)
+            return
+        pool = self._others(len(tasks))
+        order = sorted(range(len(tasks)), key=lambda number: _size(tasks[number]), reverse=True)
+        batches = min(len(tasks), 64 * self._jobs)
+        futures = [
+            pool.submit(_judge_elsewhere, [tasks[number] for number in order[batch::batches]])
+            for batch in range(batches)
+        ]
+        where = {number: divmod(place, batches) for place, number in enumerate(order)}
+        for number in range(len(tasks)):
+            row, batch = where[number]
+            yield futures[batch].result()[row]
+
+    def _others(self, count: int) -> ProcessPoolExecutor:
+        """The processes that judge; there are not more than there is to do for those that start them."""
+        if self._pool is None:
+            _prepare()
+            self._pool = _started(min(self._jobs, count))
+        return self._pool
 
 
-def judge_all(tasks: Sequence[Task], projects: Projects, jobs: int) -> Iterator[Answer]:
-    """The answers to tasks, in their order: in this process, or in ``jobs`` others where there is enough to do."""
-    if jobs < 2 or len(tasks) < _WORTHWHILE:
-        yield from map(projects.judge, tasks)
-        return
-    from concurrent.futures import ProcessPoolExecutor  # runs over a few files do without
+def _can_fork() -> bool:
+    """Whether another process may start as a copy of this one, with all that is at hand here."""
+    return sys.platform.startswith("linux") and threading.active_count() == 1
 
-    like_here = partial(gc.set_threshold, *gc.get_threshold())
-    with ProcessPoolExecutor(min(jobs, len(tasks)), initializer=like_here) as pool:
-        yield from pool.map(_judge_elsewhere, tasks, chunksize=max(1, min(16, len(tasks) // (8 * jobs))))
+
+def _started(jobs: int) -> ProcessPoolExecutor:
+    from concurrent.futures import ProcessPoolExecutor  # only runs with enough to do pay for it
+    from multiprocessing import get_context
+
+    like_here = partial(_settle_in, gc.get_threshold())
+    return ProcessPoolExecutor(jobs, get_context("fork") if _can_fork() else None, like_here)
+
+
+def _settle_in(thresholds: tuple[int, int, int]) -> None:
+    gc.set_threshold(*thresholds)
+    gc.freeze()  # what was here before is no garbage, and is not to be looked through
+
+
+def _prepare() -> None:
+    """Load what judging needs, once: processes that are started later have it."""
+    import klint.rules.engine  # noqa: F401
+
+
+def _look(filename: str, comments: bool) -> Look | SourceError:
+    data = read_bytes(filename, filename)
+    return look(data, filename, comments) if isinstance(data, bytes) else data
+
+
+def _takes(filename: str, names: frozenset[bytes]) -> frozenset[str]:
+    data = read_bytes(filename, filename)
+    return frozenset(name.decode() for name in takes(data, filename, names)) if isinstance(data, bytes) else frozenset()
+
+
+def _size(task: Task) -> int:
+    try:
+        return os.stat(task.filename).st_size if task.text is None else len(task.text)
+    except OSError:
+        return 0
 
 
 def default_jobs() -> int:
@@ -164,11 +284,14 @@ _HERE = Projects()
 """What a worker process keeps from task to task."""
 
 
-def _judge_elsewhere(task: Task) -> Answer:
-    answer = _HERE.judge(task)
-    answer.units = {}
-    answer.diagnoses = [(replace(diagnosis, claim=None), part) for diagnosis, part in answer.diagnoses]
-    return answer
+def _judge_elsewhere(tasks: Iterable[Task]) -> list[Answer]:
+    answers = []
+    for task in tasks:
+        answer = _HERE.judge(task)
+        answer.units = {}
+        answer.diagnoses = [(replace(diagnosis, claim=None), part) for diagnosis, part in answer.diagnoses]
+        answers.append(answer)
+    return answers
 
 
 def internal_error(error: BaseException, filename: str) -> SourceError:

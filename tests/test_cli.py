@@ -58,13 +58,18 @@ class TestCheck:
         write(a=SWAPPED)
         assert klint("check").status == 1
 
-    def test_a_syntax_error_is_one_line_and_others_are_linted(self, klint):
-        write(a=SWAPPED, b="def f(:\n")
+    def test_a_syntax_error_beside_a_loss_is_one_line_and_others_are_linted(self, klint):
+        write(a=SWAPPED, b="def kl_div(:\n")
         outcome = klint("check", ".", "--output-format", "concise", "-q")
         assert outcome.status == 2
         assert outcome.places == ["a.py:5:12: KL101"]
         assert outcome.err.startswith("b.py:1:")
         assert outcome.err.count("\n") == 1
+
+    def test_a_file_that_names_no_loss_is_not_parsed(self, klint):
+        write(a="def f(:\n")
+        outcome = klint("check", "-v")
+        assert (outcome.status, outcome.out, outcome.err) == (0, "", "1 file read\n")
 
     def test_a_missing_file_is_one_line(self, klint):
         write(a=CLEAN)
@@ -136,7 +141,7 @@ class TestCheck:
         assert klint("check", "--exit-zero").status == 0
 
     def test_exit_zero_does_not_hide_errors(self, klint):
-        write(a="def f(:\n")
+        write(a="def kl_div(:\n")
         assert klint("check", "--exit-zero").status == 2
 
     def test_statistics_count_the_findings_of_each_rule(self, klint):
@@ -412,7 +417,7 @@ class TestVerify:
         assert (outcome.status, outcome.err) == (2, "klint: torch is missing\n")
 
     def test_files_that_cannot_be_linted_are_errors(self, klint):
-        write(a="def f(:\n")
+        write(a="def kl_div(:\n")
         outcome = klint("verify", "a.py")
         assert outcome.status == 2
         assert outcome.err.startswith("a.py:1:")

@@ -9,11 +9,11 @@ import ast
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
-from klint.source.dependencies import Dependencies, kind
+from klint.source.dependencies import Dependencies
 from klint.source.outline import OutlinedUnit
+from klint.source.places import Places
 from klint.source.python import (
     SourceError,
     SourceUnit,
@@ -25,8 +25,8 @@ from klint.source.python import (
 
 Found = TypeVar("Found")
 
-KEPT = 400
-"""How many parsed modules are kept at hand."""
+KEPT = 8_000_000
+"""Of how many characters modules are kept at hand."""
 
 LARGEST = 1_000_000
 """Files of more characters are not followed into."""
@@ -44,7 +44,8 @@ class Project:
     roots: tuple[str, ...] = ()
     unsaved: Mapping[str, str] = field(default_factory=dict)
     _units: dict[str, tuple[OutlinedUnit | None, str]] = field(default_factory=dict)
-    _found: dict[str, str] = field(default_factory=dict)
+    _places: Places = field(default_factory=Places)
+    _size: int = 0
     _paths: dict[str, tuple[tuple[str, list[str]], Dependencies]] = field(default_factory=dict)
     _homes: dict[str, tuple[tuple[str, tuple[str, ...]], Dependencies]] = field(default_factory=dict)
     _tops: dict[str, tuple[str, Dependencies]] = field(default_factory=dict)
@@ -67,10 +68,41 @@ class Project:
 
     def find(self, unit: SourceUnit, name: str) -> tuple[OutlinedUnit, list[str]] | None:
         """The module that a full name leads to, seen from a file, and the names inside it that are left."""
-        place = f"{os.path.dirname(unit.filename)}\0{name}"
-        path, left = self._remembered(self._paths, place, lambda _: self._find_path(unit, name.split(".")))
+        path, names = self._locate(unit, name)
         module = self._unit(path) if path else None
-        return None if module is None else (module, left)
+        return None if module is None else (module, names)
+
+    def taken(self, unit: SourceUnit, names: frozenset[str]) -> frozenset[str]:
+        """Those of some names that a module imports from other files, or takes as attributes of what it imports from them."""
+        imported: dict[str, set[str]] = {}
+        found: set[str] = set()
+        nodes = tree_nodes(unit.tree)
+        for node in nodes:
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    name = alias.asname or alias.name.partition(".")[0]
+                    imported.setdefault(name, set()).add(alias.name if alias.asname else name)
+            elif isinstance(node, ast.ImportFrom):
+                module = self.absolute(unit, node.module or "", node.level)
+                for alias in node.names if module else ():
+                    imported.setdefault(alias.asname or alias.name, set()).add(f"{module}.{alias.name}")
+                    if alias.name in names and self._has(unit, module):
+                        found.add(alias.name)
+        for node in nodes:
+            if isinstance(node, ast.Attribute) and node.attr in names and node.attr not in found:
+                root, _, chain = dotted(node).partition(".")
+                if any(self._has(unit, f"{module}.{chain}") for module in imported.get(root, ())):
+                    found.add(node.attr)
+        return frozenset(found)
+
+    def _has(self, unit: SourceUnit, name: str) -> bool:
+        """Whether a full name leads into a file of the project."""
+        return bool(self._locate(unit, name)[0])
+
+    def _locate(self, unit: SourceUnit, name: str) -> tuple[str, list[str]]:
+        """The file that a full name leads to, seen from a file, and the names inside it that are left; no file if it leads elsewhere."""
+        place = f"{os.path.dirname(unit.filename)}\0{name}"
+        return self._remembered(self._paths, place, lambda _: self._find_path(unit, name.split(".")))
 
     def _find_path(self, unit: SourceUnit, parts: list[str]) -> tuple[str, list[str]]:
         for root in self._roots(unit):
@@ -86,21 +118,34 @@ class Project:
 
     def _roots(self, unit: SourceUnit) -> Iterator[str]:
         home, _ = self._home(unit.filename)
-        tops = dict.fromkeys((home, *self.roots, self._top(home)))
-        yield from dict.fromkeys(path for top in tops for path in (top, os.path.join(top, "src")))
+        seen: set[str] = set()
+        for top in (home, *self.roots, self._top(home)):
+            if top not in seen:
+                seen.add(top)
+                yield top
+            source = os.path.join(top, "src")
+            if source not in seen and self._kind(source) == "directory":
+                seen.add(source)
+                yield source
 
     def _unit(self, path: str) -> OutlinedUnit | None:
         if path not in self._units:
-            if len(self._units) >= KEPT:
-                self._units.clear()
-            data = read_bytes(Path(path), path)
+            data = read_bytes(path, path)
             text = self.unsaved.get(path, data)
             if isinstance(text, bytes):
                 text = decode_source(text, path)
             module = None if isinstance(text, SourceError) or len(text) > LARGEST else OutlinedUnit(path, text)
-            self._units[path] = module, digest(data)
+            self._keep(path, module, digest(data))
         unit, self._asked.digests[path] = self._units[path]
         return unit
+
+    def _keep(self, path: str, module: OutlinedUnit | None, read: str) -> None:
+        size = 0 if module is None else len(module.text)
+        if self._size + size > KEPT:
+            self._units.clear()
+            self._size = 0
+        self._units[path] = module, read
+        self._size += size
 
     def _home(self, filename: str) -> tuple[str, tuple[str, ...]]:
         """The directory above a file's top package, and the package that the file is in."""
@@ -142,25 +187,14 @@ class Project:
 
     def _kind(self, path: str) -> str:
         """What stands at a path: a file, a directory, or nothing; the disk is asked once."""
-        if path not in self._found:
-            self._found[path] = kind(path)
-        self._asked.kinds[path] = self._found[path]
-        return self._found[path]
+        found = self._asked.kinds[path] = self._places.kind(path)
+        return found
 
 
-def imports_any(tree: ast.Module, names: frozenset[str]) -> frozenset[str]:
-    """Those of some names that a module imports from elsewhere, or takes as an attribute of a module that it imports."""
-    modules: set[str] = set()
-    found: set[str] = set()
-    for node in tree_nodes(tree):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            modules.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
-            found.update(alias.name for alias in node.names if alias.name in names)
-    for node in tree_nodes(tree):
-        if isinstance(node, ast.Attribute) and node.attr in names:
-            root: ast.expr = node.value
-            while isinstance(root, ast.Attribute):
-                root = root.value
-            if isinstance(root, ast.Name) and root.id in modules:
-                found.add(node.attr)
-    return frozenset(found)
+def dotted(tree: ast.expr) -> str:
+    """A name and the attributes that are taken of it, as they are written; empty if it is another expression."""
+    names: list[str] = []
+    while isinstance(tree, ast.Attribute):
+        names.append(tree.attr)
+        tree = tree.value
+    return ".".join((tree.id, *reversed(names))) if isinstance(tree, ast.Name) else ""

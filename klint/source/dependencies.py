@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 
 
@@ -17,8 +16,3 @@ class Dependencies:
         """Rest on what others rest on as well."""
         self.kinds |= others.kinds
         self.digests |= others.digests
-
-
-def kind(path: str) -> str:
-    """What stands at a path: a ``file``, a ``directory``, or nothing."""
-    return "file" if os.path.isfile(path) else "directory" if os.path.isdir(path) else ""

@@ -1,15 +1,20 @@
-"""Which files a run is about: directories walked for Python files, files as named, and standard input."""
+"""Which files a run is about: directories walked for Python files, files as named, and standard input.
+
+Paths are strings here, and the disk is asked as little as it can be: a run over many files that have not changed is little else than this.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from klint.source.exclude import Excluded, relative, spec
+from klint.source.exclude import Excluded, inside, is_below, relative, spec
 from klint.source.python import NOTEBOOK, SourceError, decode_source, read_source
 
 if TYPE_CHECKING:
@@ -20,12 +25,15 @@ SUFFIXES = (".py", ".pyi", NOTEBOOK)
 """Files that are found in directories; others are taken where they are named."""
 
 
-@dataclass(frozen=True)
-class SourceFile:
-    """A file to lint: its name as output spells it, and where it is (None: standard input)."""
+class SourceFile(NamedTuple):
+    """A file to lint: its name as output spells it, and where it is (None: standard input).
+
+    One that ``flows``, as a pipe does, can be read once only.
+    """
 
     filename: str
-    path: Path | None
+    path: str | None
+    flows: bool = False
 
     def read(self) -> str | SourceError:
         """The text of the file, or why there is none."""
@@ -42,9 +50,17 @@ class Discovery:
     errors: list[SourceError] = field(default_factory=list)
 
 
+class _Place(NamedTuple):
+    """Where a file was found: its path, the path behind all links, and whether it can be read once only."""
+
+    path: str
+    real: str
+    flows: bool = False
+
+
 def discover(
     paths: Iterable[str | Path],
-    excluded_in: Callable[[Path], Excluded] = lambda _: Excluded(),
+    excluded_in: Callable[[str], Excluded] = lambda _: Excluded(),
     force_exclude: bool = False,
     stdin_filename: str | None = None,
 ) -> Discovery:
@@ -54,26 +70,24 @@ def discover(
     named is taken, unless ``force_exclude`` holds it to the same exclusions.
     """
     found = Discovery()
-    named: list[Path] = []
-    for path in map(Path, paths):
-        if str(path) == STDIN:
-            if not (force_exclude and stdin_filename and _is_excluded(_absolute(stdin_filename), excluded_in)):
-                found.files.append(SourceFile(display_name(stdin_filename) if stdin_filename else STDIN, None))
+    places: list[_Place] = []
+    for given in map(str, paths):
+        if given == STDIN:
+            if not (force_exclude and stdin_filename and _is_excluded(os.path.abspath(stdin_filename), excluded_in)):
+                found.files.append(SourceFile(display_name(stdin_filename) if stdin_filename else STDIN, None, True))
             continue
-        path = _absolute(path)
+        path = os.path.abspath(
+            given
+        )  # without . and ..; links are left alone, since they are names that the user knows
         try:
-            if force_exclude and _is_excluded(path, excluded_in):
-                continue
-            if not path.exists():
-                found.errors.append(SourceError(display_name(path), 0, 0, "no such file or directory"))
-            elif path.is_dir():
-                named.extend(_walk(path, excluded_in, found.errors))
-            else:
-                named.append(path)
+            if not (force_exclude and _is_excluded(path, excluded_in)):
+                places += _at(path, excluded_in, found.errors)
         except (OSError, ValueError) as error:  # a name that is too long, a directory on the way that is closed, a NUL
             found.errors.append(_unreadable(path, error))
-    found.files.extend(SourceFile(display_name(path), path) for path in _distinct(named))
-    found.files = sorted(set(found.files), key=lambda file: file.filename)
+    here = os.getcwd()
+    found.files = [*dict.fromkeys(found.files)]
+    found.files += [SourceFile(_spelled(place.path, here), place.path, place.flows) for place in _distinct(places)]
+    found.files.sort(key=lambda file: file.filename)
     found.errors = sorted(set(found.errors), key=str)
     return found
 
@@ -85,37 +99,54 @@ def roots_of(paths: Iterable[str | Path]) -> tuple[str, ...]:
 
 def display_name(path: str | Path) -> str:
     """A path as output spells it, however it was given: from the working directory, where it is inside."""
-    absolute = _absolute(path)
-    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
+    return _spelled(os.path.abspath(path), os.getcwd())
 
 
-def _absolute(path: str | Path) -> Path:
-    """The path without ``.`` and ``..``; links are left alone, since they are names that the user knows."""
-    return Path(os.path.abspath(path))
+def _spelled(path: str, here: str) -> str:
+    return inside(path, here) if is_below(path, here) else path
 
 
-def _distinct(paths: Iterable[Path]) -> Iterator[Path]:
+def _at(path: str, excluded_in: Callable[[str], Excluded], errors: list[SourceError]) -> Iterable[_Place]:
+    """The files at a path that was named."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise
+        errors.append(SourceError(display_name(path), 0, 0, "no such file or directory"))
+        return ()
+    if stat.S_ISDIR(mode):
+        return _walk(path, excluded_in, errors)
+    return (_Place(path, os.path.realpath(path), not stat.S_ISREG(mode)),)
+
+
+def _distinct(places: Iterable[_Place]) -> Iterable[_Place]:
     """Each file once; where links lead to it too, under its own name."""
-    by_file: dict[str, tuple[bool, Path]] = {}
-    for path in paths:
-        real = os.path.realpath(path)
-        candidate = (real != str(path), path)
-        by_file[real] = min(by_file.get(real, candidate), candidate)
-    return (path for _, path in by_file.values())
+    by_file: dict[str, _Place] = {}
+    for place in places:
+        known = by_file.setdefault(place.real, place)
+        if known is not place:
+            by_file[place.real] = min(known, place, key=lambda each: (each.path != each.real, each.path))
+    return by_file.values()
 
 
-def _is_excluded(path: Path, excluded_in: Callable[[Path], Excluded]) -> bool:
+def _is_excluded(path: str, excluded_in: Callable[[str], Excluded]) -> bool:
     """Whether a path that the user named is excluded, by itself or with a directory above it."""
-    home = Path.cwd() if path.is_relative_to(Path.cwd()) else path.parent
-    above = (parent for parent in path.parents if parent != home and parent.is_relative_to(home))
-    return any(excluded_in(each.parent).excludes(each, each.is_dir(), home) for each in (path, *above) if each != home)
+    here = os.getcwd()
+    home = here if is_below(path, here) else os.path.dirname(path)
+    while path != home:
+        above = os.path.dirname(path)
+        if excluded_in(above).excludes(path, os.path.isdir(path), home):
+            return True
+        path = above
+    return False
 
 
-def _walk(root: Path, excluded_in: Callable[[Path], Excluded], errors: list[SourceError]) -> Iterator[Path]:
+def _walk(root: str, excluded_in: Callable[[str], Excluded], errors: list[SourceError]) -> Iterator[_Place]:
     """The Python files below a directory. Links to directories are not followed, so that loops cannot arise."""
-    stack = [(root, _ignores_above(root))]
+    stack = [(root, os.path.realpath(root), _ignores_above(root))]
     while stack:
-        directory, ignores = stack.pop()
+        directory, real, ignores = stack.pop()
         try:
             with os.scandir(directory) as scan:
                 entries = list(scan)
@@ -126,16 +157,23 @@ def _walk(root: Path, excluded_in: Callable[[Path], Excluded], errors: list[Sour
             ignores = (_Ignore.read(directory), *ignores)
         excluded = excluded_in(directory)
         for entry in entries:
-            path = directory / entry.name
+            name = entry.name
             is_directory = entry.is_dir(follow_symlinks=False)
-            if not is_directory and not (path.suffix in SUFFIXES and _is_file(entry)):
+            if not is_directory and not (name.endswith(SUFFIXES) and name not in SUFFIXES and _is_file(entry)):
                 continue
-            if excluded.excludes(path, is_directory, root) or _is_ignored(path, is_directory, ignores):
+            path = entry.path
+            if (is_directory or excluded.patterns) and excluded.excludes(path, is_directory, root):
                 continue
-            if is_directory:
-                stack.append((path, ignores))
+            if ignores and _is_ignored(path, is_directory, ignores):
+                continue
+            if entry.is_symlink():
+                behind = os.path.realpath(path)
             else:
-                yield path
+                behind = path if real == directory else os.path.join(real, name)
+            if is_directory:
+                stack.append((path, behind, ignores))
+            else:
+                yield _Place(path, behind)
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
@@ -146,7 +184,7 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return True
 
 
-def _unreadable(path: Path, error: Exception) -> SourceError:
+def _unreadable(path: str, error: Exception) -> SourceError:
     return SourceError(display_name(path), 0, 0, f"cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
@@ -154,39 +192,42 @@ def _unreadable(path: Path, error: Exception) -> SourceError:
 class _Ignore:
     """One ``.gitignore`` file."""
 
-    directory: Path
+    directory: str
     spec: GitIgnoreSpec
 
     @classmethod
-    def read(cls, directory: Path) -> _Ignore:
+    def read(cls, directory: str) -> _Ignore:
         try:
-            lines = (directory / ".gitignore").read_text("utf-8", errors="replace").splitlines()
+            lines = Path(directory, ".gitignore").read_text("utf-8", errors="replace").splitlines()
         except OSError:
             lines = []
         return cls(directory, spec(lines))
 
-    def decides(self, path: Path, is_directory: bool) -> bool | None:
+    def decides(self, path: str, is_directory: bool) -> bool | None:
         """True: ignore it; False: do not, whatever the files above say; None: no opinion."""
         return self.spec.check_file(relative(path, self.directory, is_directory)).include
 
 
-def _is_ignored(path: Path, is_directory: bool, ignores: Sequence[_Ignore]) -> bool:
+def _is_ignored(path: str, is_directory: bool, ignores: Sequence[_Ignore]) -> bool:
     """The nearest ``.gitignore`` that has an opinion decides."""
-    opinions = (ignore.decides(path, is_directory) for ignore in ignores)
-    return next((opinion for opinion in opinions if opinion is not None), False)
+    for ignore in ignores:
+        opinion = ignore.decides(path, is_directory)
+        if opinion is not None:
+            return opinion
+    return False
 
 
-def _ignores_above(root: Path) -> tuple[_Ignore, ...]:
+def _ignores_above(root: str) -> tuple[_Ignore, ...]:
     """The ``.gitignore`` files above ``root`` in its repository; none if they ignore ``root``: the user names it."""
-    directories: list[Path] = []
-    for directory in () if (root / ".git").exists() else root.parents:
+    directories: list[str] = []
+    for directory in () if os.path.exists(os.path.join(root, ".git")) else map(str, Path(root).parents):
         directories.append(directory)
-        if (directory / ".git").exists():
+        if os.path.exists(os.path.join(directory, ".git")):
             ignores = tuple(_Ignore.read(above) for above in directories)
             inside = (root, *directories[:-1])
             return () if any(_is_ignored(path, True, _above(path, ignores)) for path in inside) else ignores
     return ()
 
 
-def _above(path: Path, ignores: Sequence[_Ignore]) -> list[_Ignore]:
-    return [ignore for ignore in ignores if ignore.directory != path and path.is_relative_to(ignore.directory)]
+def _above(path: str, ignores: Sequence[_Ignore]) -> list[_Ignore]:
+    return [ignore for ignore in ignores if ignore.directory != path and is_below(path, ignore.directory)]

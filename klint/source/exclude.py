@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -30,10 +31,15 @@ class Patterns:
     home: Path = field(default_factory=Path.cwd)
     inverted: bool = False
 
-    def match(self, path: Path, is_directory: bool = False, root: Path | None = None) -> bool:
+    def match(self, path: str | Path, is_directory: bool = False, root: str | Path | None = None) -> bool:
         """Whether they match a path, or a directory above it; one that is not below their home is seen from ``root``."""
-        home = self.home if path.is_relative_to(self.home) else root or path.parent
+        path = os.fspath(path)
+        home = self._home if is_below(path, self._home) else os.fspath(root or os.path.dirname(path))
         return bool(self._spec.match_file(relative(path, home, is_directory))) is not self.inverted
+
+    @cached_property
+    def _home(self) -> str:
+        return str(self.home)
 
     @cached_property
     def _spec(self) -> GitIgnoreSpec:
@@ -52,11 +58,11 @@ class Excluded:
     patterns: tuple[Patterns, ...] = ()
     directories: frozenset[str] = EXCLUDED_DIRECTORIES
 
-    def excludes(self, path: Path, is_directory: bool, root: Path) -> bool:
+    def excludes(self, path: str, is_directory: bool, root: str) -> bool:
         """Whether a path found below ``root`` is left out."""
-        if is_directory and path.name in self.directories:
+        if is_directory and os.path.basename(path) in self.directories:
             return True
-        return any(patterns.match(path, is_directory, root) for patterns in self.patterns)
+        return bool(self.patterns) and any(patterns.match(path, is_directory, root) for patterns in self.patterns)
 
 
 def spec(lines: Iterable[str]) -> GitIgnoreSpec:
@@ -73,6 +79,16 @@ def spec(lines: Iterable[str]) -> GitIgnoreSpec:
     return GitIgnoreSpec.from_lines(valid)
 
 
-def relative(path: Path, home: Path, is_directory: bool) -> str:
-    """A path as patterns see it: from their home, with a slash after a directory."""
-    return path.relative_to(home).as_posix() + "/" * is_directory
+def is_below(path: str, directory: str) -> bool:
+    """Whether a path is a directory or below it, both absolute and without ``.`` and ``..``."""
+    return path == directory or path.startswith(directory if directory.endswith(os.sep) else directory + os.sep)
+
+
+def inside(path: str, directory: str) -> str:
+    """The way from a directory to what is below it."""
+    return path[len(directory) :].lstrip(os.sep) or os.curdir
+
+
+def relative(path: str, home: str, is_directory: bool) -> str:
+    """A path as patterns see it: from their home, above which it is not, with a slash after a directory."""
+    return inside(path, home).replace(os.sep, "/") + "/" * is_directory

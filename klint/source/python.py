@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import codecs
 import io
+import os
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
@@ -226,18 +227,34 @@ def children(node: ast.AST) -> list[ast.AST]:
     return found
 
 
-def read_source(path: Path, filename: str) -> str | SourceError:
+def read_source(path: str | Path, filename: str) -> str | SourceError:
     """The text of a file with universal newlines, decoded as Python would (BOM, coding line, else UTF-8)."""
     data = read_bytes(path, filename)
     return decode_source(data, filename) if isinstance(data, bytes) else data
 
 
-def read_bytes(path: Path, filename: str) -> bytes | SourceError:
+def read_bytes(path: str | Path, filename: str) -> bytes | SourceError:
     """What a file holds, or why it cannot be read."""
     try:
-        return path.read_bytes()
+        return _read(path)
     except OSError as error:
         return SourceError(filename, 0, 0, f"cannot be read: {error.strerror or error}")
+
+
+def _read(path: str | Path) -> bytes:
+    """What a file holds, by as few calls of the system as will do: there may be many thousand files."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        size = os.fstat(descriptor).st_size
+        data = os.read(descriptor, size + 1)
+        if data and len(data) == size:
+            return data
+        parts = [data]
+        while parts[-1]:
+            parts.append(os.read(descriptor, 1 << 20))
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
 
 
 def digest(data: object) -> str:

@@ -18,6 +18,9 @@ _LIST = re.compile(r"#\s*noqa\s*:\s*(?P<codes>[A-Z]+[0-9]+(?:[,\s]*[A-Z]+[0-9]+)
 
 _LISTED = re.compile(r"[A-Z]+[0-9]+", re.IGNORECASE)
 _OWN = re.compile(r"# noqa:.*KL", re.IGNORECASE)
+OWN_COMMENT = re.compile(rb"# noqa:.*KL", re.IGNORECASE)
+"""What stands in the bytes of every file of which ``names_klint``."""
+
 _FILE = re.compile(r"\s*# flake8[:=]\s*noqa", re.IGNORECASE)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.corpus import NoCorpus, corpus
+from tests.benchmarks.files import COUNTS, growth_with_files, peak_memory
 from tests.benchmarks.growth import HEAD, LOSS, PROGRAMS, SIZES, growth, lines, seconds
 
 COMPILED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -54,7 +55,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="how often each run is measured (default: 5)")
     options = parser.parse_args()
     missed = 0
-    for figure in (*_starts(options.rounds), *_growths()):
+    for figure in (*_starts(options.rounds), *_growths(), *_many_files()):
         print(figure, flush=True)
         missed += not figure.is_met
     try:
@@ -62,7 +63,7 @@ def main() -> int:
     except NoCorpus as reason:
         print(f"skipped: the runs on a corpus: {reason}")
     else:
-        for figure in _runs(directory.resolve(), options.rounds):
+        for figure in (*_runs(directory.resolve(), options.rounds), *_memory(directory.resolve())):
             print(figure, flush=True)
             missed += not figure.is_met
     return int(missed > 0)
@@ -96,6 +97,16 @@ def _growths() -> Iterator[Figure]:
         exponent, longest = growth(program)
         yield Figure(f"growth: {name}, 1x to {SIZES[-1]}x, exponent", exponent, 1.1)
         yield Figure(f"growth: {name}, longest", longest, 5, "s")
+
+
+def _many_files() -> Iterator[Figure]:
+    exponent, longest = growth_with_files()
+    yield Figure(f"growth: files, {COUNTS[0]} to {COUNTS[-1]}, exponent", exponent, 1.1)
+    yield Figure("growth: files, longest", longest, 5, "s")
+
+
+def _memory(directory: Path) -> Iterator[Figure]:
+    yield Figure("peak memory, largest process", peak_memory([*KLINT, "--no-cache", str(directory)]), 300, "MB")
 
 
 def _runs(directory: Path, rounds: int) -> Iterator[Figure]:

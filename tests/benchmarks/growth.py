@@ -84,10 +84,10 @@ def growth(program: Callable[[int], str]) -> tuple[float, float]:
     """The exponent of a program's time over its size, and the longest time."""
     times = [seconds(partial(lint_source, program(size), "a.py"), 1) for size in SIZES]
     points = [(math.log(size), math.log(time)) for size, time in zip(SIZES, times, strict=True) if time >= NOISE]
-    return _slope(points) if len(points) > 2 else 0.0, max(times)
+    return slope(points) if len(points) > 2 else 0.0, max(times)
 
 
-def _slope(points: list[tuple[float, float]]) -> float:
+def slope(points: list[tuple[float, float]]) -> float:
     """The steepness of the line that lies nearest to some points."""
     middle_x, middle_y = (sum(values) / len(points) for values in zip(*points, strict=True))
     spread = sum((x - middle_x) ** 2 for x, _ in points)

@@ -77,7 +77,7 @@ def test_in_a_notebook_the_message_names_the_cell():
 
 
 def test_what_cannot_be_linted_is_an_error():
-    ((name, properties, _),) = commands(report("x = 1\ndef f(:\n"))
+    ((name, properties, _),) = commands(report("x = 1\ndef kl_div(:\n"))
     assert (name, properties["line"]) == ("error", "2")
 
 

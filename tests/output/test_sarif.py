@@ -50,7 +50,7 @@ def text_at(source: str, region: dict) -> str:
     [
         pytest.param(everything, id="findings of all rules"),
         pytest.param(lambda: report("x = 1\n"), id="nothing found"),
-        pytest.param(lambda: report("def f(:\n"), id="a syntax error"),
+        pytest.param(lambda: report("def kl_div(:\n"), id="a syntax error"),
         pytest.param(notebook, id="a notebook"),
     ],
 )
@@ -177,7 +177,7 @@ def test_files_elsewhere_have_their_full_address(tmp_path, monkeypatch, name):
 
 
 def test_what_cannot_be_linted_is_a_notification():
-    (invocation,) = run(report("x = 1\ndef f(:\n"))["invocations"]
+    (invocation,) = run(report("x = 1\ndef kl_div(:\n"))["invocations"]
     assert not invocation["executionSuccessful"]
     (notification,) = invocation["toolExecutionNotifications"]
     assert notification["locations"][0]["physicalLocation"]["region"]["startLine"] == 2

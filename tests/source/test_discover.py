@@ -184,3 +184,9 @@ class TestErrors:
     def test_sockets_and_the_like_are_passed_over(self):
         os.mkfifo("pipe.py")
         assert names(".") == []
+
+
+def test_standard_input_may_have_the_name_of_a_file_that_is_named_too():
+    make("a.py")
+    assert names("-", "a.py", stdin_filename="a.py") == ["a.py", "a.py"]
+    assert names("-", "-") == ["-"]

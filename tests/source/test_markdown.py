@@ -169,7 +169,7 @@ class TestDirectives:
         assert places("As follows::\n\n   $ klint check kl_div\n", "a.rst") == []
 
     def test_a_marked_block_that_does_not_parse_is_an_error(self):
-        report = lint_source(".. code-block:: python\n\n   x = = 3\n", "a.rst")
+        report = lint_source(".. code-block:: python\n\n   x = = 3  # kl_div\n", "a.rst")
         assert [str(error) for error in report.errors] == ["a.rst:3:8: syntax error: invalid syntax"]
 
     def test_fences_are_found_in_text_files(self):

@@ -178,7 +178,12 @@ class TestBrokenNotebooks:
         ],
     )
     def test_one_clear_error(self, text, message):
-        assert [str(error) for error in lint_source(text, "n.ipynb").errors] == [message]
+        assert [str(error) for error in parse_notebook(text, "n.ipynb").errors] == [message]
+
+    def test_it_is_told_where_the_notebook_names_a_loss(self):
+        report = lint_source('{"cells": ["kl_div"', "n.ipynb")
+        assert [str(error) for error in report.errors] == ["n.ipynb:1:20: is not a notebook: expecting ',' delimiter"]
+        assert lint_source('{"cells": [', "n.ipynb").errors == []
 
     @pytest.mark.parametrize("cell", [pytest.param("x = (", id="bracket"), pytest.param("x = '''", id="string")])
     def test_a_cell_that_does_not_parse_costs_itself_alone(self, cell):
@@ -252,12 +257,12 @@ class TestCommandLine:
         assert Path("n.ipynb").read_bytes().decode() == before.replace(SAFE, MENDED)
 
     def test_a_broken_notebook_is_one_line_and_others_are_linted(self, klint):
-        Path("a.ipynb").write_text("{", encoding="utf-8")
+        Path("a.ipynb").write_text("{ kl_div", encoding="utf-8")
         Path("b.ipynb").write_text(notebook(IMPORTS, TARGET, WRONG), encoding="utf-8")
         outcome = klint("check", ".", "--output-format", "concise", "-q")
         assert outcome.status == 2
         assert outcome.err.count("\n") == 1
-        assert outcome.err.startswith("a.ipynb:1:2: is not a notebook: ")
+        assert outcome.err.startswith("a.ipynb:1:3: is not a notebook: ")
         assert outcome.out.startswith("b.ipynb:cell 3:1:1: KL101 ")
 
     def test_explain_names_cells_and_takes_the_place_of_a_line(self, klint):

@@ -23,6 +23,7 @@ from klint.torch_model.infer import Inference
 from klint.torch_model.library import TORCH
 from klint.torch_model.losses import LOSSES
 from klint.torch_model.sites import ComparisonSite, LossSite, OptionsSite, Readings
+from klint.torch_model.worlds import Worlds
 
 WORLDS = 4
 """How many free conditions are told apart at one site; further ones are joined."""
@@ -72,7 +73,7 @@ class _Engine:
         self.comparison_rules = [rule for rule in rules if rule.site is ComparisonSite]
         self.options_rules = [rule for rule in rules if rule.site is OptionsSite]
         self.inferences: dict[tuple[tuple[int, bool], ...], Inference] = {}
-        self.evidence = evidence(graph.operations)
+        self.worlds = Worlds(evidence(graph.operations))
         self.merged = merged(graph)
         self.consumers = consumers(graph)
 
@@ -185,8 +186,8 @@ class _Engine:
         on_path = {condition.identity for condition, _ in path}
         shown = {
             condition.identity
-            for identity in identities & self.evidence.keys()
-            for said in self.evidence[identity]
+            for identity in identities & self.worlds.evidence.keys()
+            for said in self.worlds.evidence[identity]
             for condition, _ in said.path
         }
         identities |= shown
@@ -212,7 +213,7 @@ class _Engine:
         key = tuple(sorted((identity, holds) for identity, (_, holds) in world.items()))
         inference = self.inferences.get(key)
         if inference is None:
-            inference = self.inferences[key] = Inference(dict(key), self.evidence)
+            inference = self.inferences[key] = Inference(dict(key), self.worlds)
             inference.assume(world)
         return inference
 

@@ -70,10 +70,11 @@ class KlElementwiseMean(Rule[LossSite]):
     summary = "a mean over the classes divides KL by their number"
     severity = Severity.WARNING
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """Some use of the value is such a mean, and the value is not multiplied by the class count."""
-        if site.loss != "kl_div" or site.reduction not in ("none", "sum"):
+        if site.reduction not in ("none", "sum"):
             return
         if site.class_dim is None or not site.class_dims_agree:
             return

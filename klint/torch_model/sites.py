@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -18,8 +18,8 @@ from klint.torch_model.losses import LEGACY, LITERALS, LOSSES, LossSpec
 from klint.torch_model.operations import OPERATIONS
 from klint.torch_model.table import Transfer
 
-Consumers = Mapping[int, list[Node]]
-"""The nodes that use a node, by the node's ``id``: operations, and the choices and containers that they are given."""
+Consumers = Callable[[Node], Iterable[Node]]
+"""The nodes that use a node: operations, and the choices and containers that they are given."""
 
 _USES = 1_000
 """How many uses of a value are followed."""
@@ -58,8 +58,13 @@ class Readings:
     """
 
     calls: tuple[Operation, ...] = ()
-    beside: tuple[tuple[Operation, ...], ...] = ()
+    beside: Sequence[tuple[Operation, ...]] = ()
     known: dict[tuple[str, Inference, int], bool] = field(default_factory=dict)
+
+
+def unused(_: Node) -> Iterable[Node]:
+    """The consumers of a site that is not asked what becomes of it."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class LossSite:
 
     call: Operation
     inference: Inference
-    consumers: Consumers
+    consumers: Consumers = unused
     readings: Readings = field(default_factory=Readings)
 
     @property
@@ -223,14 +228,14 @@ class LossSite:
 
     def uses(self, value: Node | None = None) -> Iterator[Operation]:
         """The operations that use the value of the call, or ``value``, directly or through others, nearest first."""
-        queue: list[Node] = [*self.consumers.get(id(value or self.call), ())]
+        queue: list[Node] = [*self.consumers(value or self.call)]
         seen: set[int] = set()
         for node in queue:
             if id(node) not in seen and len(seen) < _USES:
                 seen.add(id(node))
                 if isinstance(node, Operation):
                     yield node
-                queue.extend(self.consumers.get(id(node), ()))
+                queue.extend(self.consumers(node))
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ class KlElementwiseMean(Rule[LossSite]):
 
 def _means(site: LossSite) -> Iterator[Operation]:
     """The uses of the value that divide by the class count."""
-    for use in site.uses():
+    for use in site.uses(names=("mean", "div")):
         before = site.inference.facts(use.arguments["input"]) if "input" in use.arguments else None
         if before is None or before.loss is None or before.loss.call is not site.call or not always_follows(site, use):
             continue

@@ -40,6 +40,7 @@ class Consumers:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self._leading: dict[tuple[str, ...], set[int]] = {}
 
     def __call__(self, node: Node) -> Iterable[Node]:
         """What uses a node, in the order in which the walk over the code met it."""
@@ -56,6 +57,28 @@ class Consumers:
                     found.add(id(user))
                     queue.append(user)
         return frozenset(found)
+
+    def leading_to(self, names: tuple[str, ...]) -> Container[int]:
+        """The ``id`` of every node computed from a loss of which an operation of one of these names is computed."""
+        leading = self._leading.get(names)
+        if leading is None:
+            ends = (operation for operation in self.graph.operations if operation.name in names)
+            queue = [id(operation) for operation in ends if id(operation) in self._after_losses]
+            leading = self._leading[names] = set()
+            for user in queue:
+                sources = [source for source in self._sources.get(user, ()) if source not in leading]
+                leading.update(sources)
+                queue.extend(sources)
+        return leading
+
+    @cached_property
+    def _sources(self) -> dict[int, list[int]]:
+        """By its ``id``, the nodes computed from a loss that a node uses."""
+        sources: dict[int, list[int]] = {}
+        for node, users in self._of_losses.items():
+            for user in users:
+                sources.setdefault(id(user), []).append(node)
+        return sources
 
     @cached_property
     def _of_losses(self) -> dict[int, list[Node]]:

@@ -146,7 +146,7 @@ def _formula(voice: Voice, node: Node, letters: Letters, nested: int = _NESTED) 
     if terms and nested == _NESTED:
         return _sum(voice, terms, letters)
     if facts.loss is not None:
-        return formulas.formula(LossSite(facts.loss.call, voice.inference, {}), voice, facts)
+        return formulas.formula(LossSite(facts.loss.call, voice.inference), voice, facts)
     if isinstance(node, Operation) and node.name in ("add", "sub", "mul", "div") and nested and any(_losses(node)):
         left, right = (_formula(voice, side, letters, nested - 1) for side in tuple(node.arguments.values())[:2])
         if node.name in ("mul", "div"):

@@ -40,7 +40,10 @@ class Draft:
 
 
 class Rule(ABC, Generic[Site]):
-    """One claim about one kind of site. The docstring of a subclass is its documentation page, in Markdown."""
+    """One claim about one kind of site. The docstring of a subclass is its documentation page, in Markdown.
+
+    ``losses`` are those that it is about, by the names of their functions; all of them where it names none. It is asked of no other.
+    """
 
     code: ClassVar[str]
     name: ClassVar[str]
@@ -49,6 +52,7 @@ class Rule(ABC, Generic[Site]):
     default: ClassVar[bool] = True
     replaces: ClassVar[tuple[str, ...]] = ()
     site: ClassVar[type] = object
+    losses: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def check(self, site: Site) -> Iterator[Draft]:

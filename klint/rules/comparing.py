@@ -63,7 +63,7 @@ class Comparison:
     def loss_sites(self) -> Iterator[LossSite]:
         """The KL call, and the equal ones of other branches, where findings stand."""
         for call in self.site.equal_calls(self.kl, self.call):
-            yield LossSite(call, self.inference, {})
+            yield LossSite(call, self.inference)
 
     @property
     def is_weighed(self) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import combinations, islice, product
+from itertools import combinations, islice
 from typing import Any
 
 from klint.finding import Confidence, Diagnosis, Location
@@ -15,17 +15,15 @@ from klint.graph.nodes import Choice, ModuleObject, Node, Operation, Parameter
 from klint.graph.project import Project
 from klint.rules.base import Draft, Rule
 from klint.rules.claims import Claim
-from klint.rules.reach import bare, conditions_behind, consumers, flat, merged, rests_on_parameter
+from klint.rules.conditions import Conditions, Reader
+from klint.rules.reach import Consumers, bare, flat, merged, rests_on_parameter
 from klint.source.python import SourceUnit
 from klint.torch_model.comparisons import COMPARING, SHOWING
-from klint.torch_model.evidence import evidence, tested_rank
+from klint.torch_model.evidence import evidence
 from klint.torch_model.library import TORCH
 from klint.torch_model.losses import LOSSES
 from klint.torch_model.readers import Inference
 from klint.torch_model.sites import ComparisonSite, LossSite, OptionsSite, Readings
-
-WORLDS = 4
-"""How many free conditions are told apart at one site; further ones are joined."""
 
 COMPARED = 40
 """How many shown values of one function are compared pair by pair."""
@@ -68,13 +66,13 @@ class _Engine:
 
     def __init__(self, graph: Graph, rules: Sequence[Rule[Any]]) -> None:
         self.graph = graph
-        self.loss_rules = [rule for rule in rules if rule.site is LossSite]
+        self.loss_rules = _by_loss(rules, LossSite)
+        self.options_rules = _by_loss(rules, OptionsSite)
         self.comparison_rules = [rule for rule in rules if rule.site is ComparisonSite]
-        self.options_rules = [rule for rule in rules if rule.site is OptionsSite]
-        self.inferences: dict[tuple[tuple[int, bool], ...], Inference] = {}
-        self.evidence = evidence(graph.operations)
+        self.reader = Reader(evidence(graph.operations))
+        self.conditions: dict[int, Conditions] = {}
         self.merged = merged(graph)
-        self.consumers = consumers(graph)
+        self.consumers = Consumers(graph)
 
     def run(self) -> Analysis:
         analysis = Analysis()
@@ -87,16 +85,15 @@ class _Engine:
         for calls in places.values():
             beside.setdefault(_function(calls[0]), []).append(tuple(calls))
         for calls in places.values():
-            readings = Readings(tuple(calls), tuple(beside[_function(calls[0])]))
-            judged = [self._judge_call(call, readings) for call in calls]
+            readings = Readings(tuple(calls), beside[_function(calls[0])])
             analysis.sites += 1
-            analysis.understood += any(understood for _, understood in judged)
-            drafts.extend(_agreed([found for found, _ in judged], calls))
+            analysis.understood += any(map(self._is_understood, calls))
+            drafts.extend(_agreed([self._judge_call(call, readings) for call in calls], calls))
         for calls in self._criteria.values():
             drafts.extend(_agreed([self._judge_options(call) for call in calls], calls))
-        if places:
-            for operation, pair in self._comparisons():
-                drafts.extend((rule, draft, operation) for rule, draft in self._judge_pair(operation, *pair))
+        compared = {loss for rule in self.comparison_rules for loss in rule.losses or LOSSES}
+        for operation, pair in self._comparisons(compared):
+            drafts.extend((rule, draft, operation) for rule, draft in self._judge_pair(operation, *pair))
         analysis.diagnoses = _diagnoses(drafts)
         analysis.wrappers = frozenset(self._wrappers(places.values()))
         analysis.units = {draft.anchor.unit.filename: draft.anchor.unit for _, draft, _ in drafts}
@@ -114,16 +111,20 @@ class _Engine:
 
     # One site in all its worlds.
 
-    def _judge_call(self, call: Operation, readings: Readings) -> tuple[list[tuple[Rule[Any], Draft]], bool]:
-        understood = True
-        worlds: list[list[tuple[Rule[Any], Draft]]] = []
-        for inference in self._worlds((call,), call.path):
-            site = LossSite(call, inference, self.consumers, readings)
-            understood = understood and site.is_understood
-            worlds.append(
-                [(rule, _in_world(draft, inference)) for rule in self.loss_rules for draft in rule.check(site)]
-            )
-        return _in_all(worlds), understood
+    def readings(self, call: Operation) -> Iterator[Inference]:
+        """A loss call in each of its worlds, whose conditions are looked for once."""
+        conditions = self.conditions.get(id(call))
+        if conditions is None:
+            conditions = self.conditions[id(call)] = self.reader.conditions((call,), call.path)
+        return self.reader.read(conditions)
+
+    def _is_understood(self, call: Operation) -> bool:
+        """Whether what a loss is given is known in every world."""
+        return all(LossSite(call, inference).is_understood for inference in self.readings(call))
+
+    def _judge_call(self, call: Operation, readings: Readings) -> list[tuple[Rule[Any], Draft]]:
+        sites = (LossSite(call, inference, self.consumers, readings) for inference in self.readings(call))
+        return _in_all(_asked(self.loss_rules[call.name], site) for site in sites)
 
     @cached_property
     def _criteria(self) -> dict[int, list[Operation]]:
@@ -133,7 +134,7 @@ class _Engine:
         functional = [call for call in calls if call.constructor is None]
         for call in (*functional, *map(self._called, filter(_is_loss_module, self.graph.objects))):
             criteria.setdefault(id(call.anchor.tree), []).append(call)
-        return criteria if self.options_rules else {}
+        return criteria
 
     def _called(self, made: ModuleObject) -> Operation:
         """A call of a loss module where it is made."""
@@ -154,77 +155,27 @@ class _Engine:
         )
 
     def _judge_options(self, call: Operation) -> list[tuple[Rule[Any], Draft]]:
-        return _in_all(
-            [
-                [
-                    (rule, _in_world(draft, inference))
-                    for rule in self.options_rules
-                    for draft in rule.check(OptionsSite(call, inference, self.consumers))
-                ]
-                for inference in self._worlds((call,), call.path)
-            ]
-        )
+        sites = (OptionsSite(call, inference, self.consumers) for inference in self.readings(call))
+        return _in_all(_asked(self.options_rules[call.name], site) for site in sites)
 
     def _judge_pair(self, place: Operation, left: Node, right: Node) -> list[tuple[Rule[Any], Draft]]:
-        return _in_all(
-            [
-                [
-                    (rule, _in_world(draft, inference))
-                    for rule in self.comparison_rules
-                    for draft in rule.check(ComparisonSite(left, right, place, inference, self.merged))
-                ]
-                for inference in self._worlds((left, right), place.path)
-            ]
-        )
-
-    def _worlds(self, nodes: Iterable[Node], path: tuple[tuple[Node, bool], ...]) -> Iterator[Inference]:
-        """The readings of a site: the conditions on its path hold, free ones behind it are tried both ways."""
-        conditions, identities = conditions_behind(nodes)
-        fixed: dict[int, tuple[Node, bool]] = {}
-        composite: list[tuple[Node, bool]] = []
-        on_path = {condition.identity for condition, _ in path}
-        shown = {
-            condition.identity
-            for identity in identities & self.evidence.keys()
-            for said in self.evidence[identity]
-            for condition, _ in said.path
-        }
-        identities |= shown
-        for condition, holds in path:
-            subjects = {operand.identity for operand in condition.operands()}
-            subjects |= set((tested_rank(condition) or ())[:1])
-            if isinstance(condition, Choice):
-                behind, _ = conditions_behind((condition,))
-                if behind.keys() & (conditions.keys() | on_path):
-                    composite.append((condition, holds))
-                    conditions |= behind
-                    fixed |= {c.identity: (c, truth) for c, truth in path if c.identity in behind}
-            elif condition.identity in conditions or condition.identity in identities or subjects & identities:
-                fixed[condition.identity] = (condition, holds)
-        free = [node for identity, node in conditions.items() if identity not in fixed][:WORLDS]
-        for truths in product((True, False), repeat=len(free)):
-            world = fixed | {node.identity: (node, holds) for node, holds in zip(free, truths, strict=True)}
-            inference = self._inference(world)
-            if all(inference.truth(condition) in (holds, None) for condition, holds in composite):
-                yield inference
-
-    def _inference(self, world: dict[int, tuple[Node, bool]]) -> Inference:
-        key = tuple(sorted((identity, holds) for identity, (_, holds) in world.items()))
-        inference = self.inferences.get(key)
-        if inference is None:
-            inference = self.inferences[key] = Inference(dict(key), self.evidence)
-            inference.assume(world)
-        return inference
+        readings = self.reader.read(self.reader.conditions((left, right), place.path))
+        sites = (ComparisonSite(left, right, place, inference, self.merged) for inference in readings)
+        return _in_all(_asked(self.comparison_rules, site) for site in sites)
 
     # Values that the code puts side by side.
 
-    def _comparisons(self) -> Iterator[tuple[Operation, tuple[Node, Node]]]:
+    def _comparisons(self, losses: Container[str] = LOSSES) -> Iterator[tuple[Operation, tuple[Node, Node]]]:
+        """The pairs of values behind one of which there is one of some losses: most that code compares have none, and are settled by this."""
+        after = self.consumers.after(losses)
+        if not after:
+            return
         shown: dict[tuple[object, ...], list[tuple[Operation, Node]]] = {}
         for operation in self.graph.operations:
             if operation.name in COMPARING and len(operation.arguments) >= 2:
                 first, second, *_ = operation.arguments.values()
                 pair = (bare(first), bare(second))
-                if self._hold_loss(pair):
+                if any(id(value) in after for value in pair):
                     yield operation, pair
             elif operation.name in SHOWING:
                 where = (operation.function, *(id(caller.tree) for caller in operation.callers))
@@ -234,24 +185,8 @@ class _Engine:
                         shown.setdefault(where, []).append((operation, value))
         for values_shown in shown.values():
             for (_, left), (place, right) in combinations(values_shown[:COMPARED], 2):
-                if self._hold_loss((left, right)):
+                if id(left) in after or id(right) in after:
                     yield place, (left, right)
-
-    def _hold_loss(self, nodes: Iterable[Node]) -> bool:
-        """Whether a loss is behind one of some nodes: most values that code compares have none, and are settled by this."""
-        return any(id(node) in self._behind_loss for node in nodes)
-
-    @cached_property
-    def _behind_loss(self) -> frozenset[int]:
-        """The ``id`` of every node that is computed from a loss."""
-        queue: list[Node] = [operation for operation in self.graph.operations if operation.name in LOSSES]
-        found = {id(node) for node in queue}
-        for node in queue:
-            for user in self.consumers.get(id(node), ()):
-                if id(user) not in found:
-                    found.add(id(user))
-                    queue.append(user)
-        return frozenset(found)
 
 
 def _function(call: Operation) -> tuple[str, str]:
@@ -263,16 +198,36 @@ def _is_loss_module(made: ModuleObject) -> bool:
     return module is not None and module.call is not None and module.call.operation in LOSSES
 
 
+def _by_loss(rules: Sequence[Rule[Any]], site: type) -> dict[str, list[Rule[Any]]]:
+    """The rules that are asked of one kind of site, by the loss that stands there."""
+    own = [rule for rule in rules if rule.site is site]
+    return {loss: [rule for rule in own if not rule.losses or loss in rule.losses] for loss in LOSSES}
+
+
+def _asked(rules: Iterable[Rule[Any]], site: LossSite | ComparisonSite) -> list[tuple[Rule[Any], Draft]]:
+    """What rules say of a site in one world, which their claims know."""
+    return [(rule, _in_world(draft, site.inference)) for rule in rules for draft in rule.check(site)]
+
+
 def _in_world(draft: Draft, inference: Inference) -> Draft:
-    """A draft whose claim knows the world in which it was made."""
     return draft if draft.claim is None else replace(draft, claim=replace(draft.claim, world=inference))
 
 
-def _in_all(worlds: list[list[tuple[Rule[Any], Draft]]]) -> list[tuple[Rule[Any], Draft]]:
-    """The drafts whose codes every world reports, from the world with the fewest others: there is least else that is wrong."""
+def _in_all(judged: Iterable[list[tuple[Rule[Any], Draft]]]) -> list[tuple[Rule[Any], Draft]]:
+    """The drafts whose codes every world reports, from the world with the fewest others: there is least else that is wrong.
+
+    Worlds are judged one after the other, up to the first with which no code is left: as a rule that is the very first.
+    """
+    worlds: list[list[tuple[Rule[Any], Draft]]] = []
+    codes: set[str] = set()
+    for found in judged:
+        here = {rule.code for rule, _ in found}
+        codes = codes & here if worlds else here
+        if not codes:
+            return []
+        worlds.append(found)
     if not worlds:
         return []
-    codes = set.intersection(*({rule.code for rule, _ in world} for world in worlds))
     world = min(worlds, key=lambda world: len({rule.code for rule, _ in world} - codes))
     replaced = {code for rule, _ in world for code in rule.replaces}
     beside = tuple((r.code, draft.claim) for r, draft in world if draft.claim is not None and r.code not in replaced)
@@ -330,12 +285,12 @@ def sites(unit: SourceUnit, project: Project | None = None) -> tuple[list[LossSi
             LossSite(call, inference, engine.consumers)
             for call in engine.graph.operations
             if call.name in LOSSES
-            for inference in engine._worlds((call,), call.path)
+            for inference in engine.readings(call)
         ]
         comparisons = [
             ComparisonSite(left, right, place, inference)
             for place, (left, right) in engine._comparisons()
-            for inference in islice(engine._worlds((left, right), place.path), 1)
+            for inference in islice(engine.reader.read(engine.reader.conditions((left, right), place.path)), 1)
         ]
         return losses, comparisons
     finally:

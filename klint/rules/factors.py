@@ -97,7 +97,7 @@ def _operand_names(tree: ast.AST) -> Iterator[str]:
 
 def divisors_after(site: LossSite, value: Operation | None = None) -> Iterator[tuple[Operation, Node]]:
     """The divisions of the value further on, each with what it divides by; ``loss * (1 / n)`` is one too."""
-    for use in site.uses(value):
+    for use in site.uses(value, ("div", "mul")):
         if use.name == "div" and "other" in use.arguments:
             yield use, site.inference.resolve(use.arguments["other"])
         elif use.name == "mul":

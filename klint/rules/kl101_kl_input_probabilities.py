@@ -64,10 +64,11 @@ class KlInputProbabilities(Rule[LossSite]):
     summary = "input of kl_div holds probabilities"
     severity = Severity.ERROR
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The input is in the space of probabilities."""
-        if site.loss != "kl_div" or site.input.facts.space is not Space.PROBABILITIES:
+        if site.input.facts.space is not Space.PROBABILITIES:
             return
         maker = site.input.maker
         made = f" ({maker.name})" if maker is not None and maker.name in ("softmax", "exp") else ""

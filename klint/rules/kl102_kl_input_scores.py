@@ -63,11 +63,12 @@ class KlInputScores(Rule[LossSite]):
     summary = "input of kl_div holds unnormalised scores"
     severity = Severity.ERROR
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The input is in the space of scores."""
         facts = site.input.facts
-        if site.loss != "kl_div" or facts.space is not Space.SCORES:
+        if facts.space is not Space.SCORES:
             return
         maker = site.input.maker
         named = ", to go by its name," if facts.confidence is Confidence.LIKELY else ""

@@ -61,11 +61,12 @@ class KlTargetLogProbabilities(Rule[LossSite]):
     summary = "target of kl_div holds log-probabilities without log_target=True"
     severity = Severity.ERROR
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The target is in the space of log-probabilities, and log_target is known to be False."""
         facts = site.target.facts
-        if site.loss != "kl_div" or facts.space is not Space.LOG_PROBABILITIES or site.log_target is not False:
+        if facts.space is not Space.LOG_PROBABILITIES or site.log_target is not False:
             return
         maker = site.target.maker
         named = ", to go by its name," if facts.confidence is Confidence.LIKELY else ""

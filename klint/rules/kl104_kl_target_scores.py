@@ -62,11 +62,12 @@ class KlTargetScores(Rule[LossSite]):
     summary = "target of kl_div holds unnormalised scores"
     severity = Severity.ERROR
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The target is in the space of scores."""
         facts = site.target.facts
-        if site.loss != "kl_div" or facts.space is not Space.SCORES or facts.integer:
+        if facts.space is not Space.SCORES or facts.integer:
             return
         maker = site.target.maker
         named = ", to go by its name," if facts.confidence is Confidence.LIKELY else ""

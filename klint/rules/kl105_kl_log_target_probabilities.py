@@ -64,11 +64,12 @@ class KlLogTargetProbabilities(Rule[LossSite]):
     summary = "log_target=True, but the target of kl_div holds probabilities"
     severity = Severity.ERROR
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The target is in the space of probabilities, and log_target is known to be True."""
         facts = site.target.facts
-        is_wrong = site.loss == "kl_div" and facts.space is Space.PROBABILITIES and site.log_target is True
+        is_wrong = facts.space is Space.PROBABILITIES and site.log_target is True
         if not is_wrong or facts.integer:  # torch refuses whole numbers, whatever they mean
             return
         maker = site.target.maker

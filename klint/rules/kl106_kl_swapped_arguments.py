@@ -63,11 +63,12 @@ class KlSwappedArguments(Rule[LossSite]):
     severity = Severity.ERROR
     replaces = ("KL101", "KL103")
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The input is in the space of probabilities, the target in that of log-probabilities."""
         spaces = (site.input.facts.space, site.target.facts.space)
-        if site.loss != "kl_div" or spaces != (Space.PROBABILITIES, Space.LOG_PROBABILITIES):
+        if spaces != (Space.PROBABILITIES, Space.LOG_PROBABILITIES):
             return
         named = ", to go by their names," if site.confidence is Confidence.LIKELY else ""
         in_logs = site.log_target is True

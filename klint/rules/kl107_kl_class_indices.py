@@ -64,11 +64,12 @@ class KlClassIndices(Rule[LossSite]):
     summary = "target of kl_div holds whole numbers"
     severity = Severity.ERROR
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The target's numbers are known to be whole ones."""
         facts = site.target.facts
-        if site.loss != "kl_div" or not facts.integer:
+        if not facts.integer:
             return
         maker = site.target.maker
         text = site.target.text

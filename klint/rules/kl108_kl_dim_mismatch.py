@@ -65,11 +65,12 @@ class KlDimMismatch(Rule[LossSite]):
     summary = "input and target are normalised over different dims"
     severity = Severity.ERROR
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """Both slots are distributions, over dims that are not the same."""
         input, target = site.input.facts, site.target.facts
-        if site.loss != "kl_div" or not (input.is_distribution and target.is_distribution) or not _dims_differ(site):
+        if not (input.is_distribution and target.is_distribution) or not _dims_differ(site):
             return
         makers = [normaliser(site, slot) for slot in (site.input, site.target)]
         if makers[0] is None or makers[1] is None or target.dim is None:

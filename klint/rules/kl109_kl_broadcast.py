@@ -69,11 +69,12 @@ class KlBroadcast(Rule[LossSite]):
     summary = "shapes of input and target differ and broadcast"
     severity = Severity.WARNING
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """Both shapes are known, and broadcasting makes more of them than the code divides by."""
         input, target = site.input.facts.shape, site.target.facts.shape
-        if site.loss != "kl_div" or input is None or target is None or site.reduction in (None, "none"):
+        if input is None or target is None or site.reduction in (None, "none"):
             return
         both = _broadcast(input.sizes, target.sizes)
         if both is None or input.rank == 0 or target.rank == 0:

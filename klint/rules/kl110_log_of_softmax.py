@@ -74,11 +74,10 @@ class LogOfSoftmax(Rule[LossSite]):
     summary = "log(softmax(x)) where log_softmax(x) is meant"
     severity = Severity.WARNING
     site = LossSite
+    losses = ("kl_div", "nll_loss")
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """A slot holds log-probabilities that a log made of what a softmax made."""
-        if site.loss not in ("kl_div", "nll_loss"):
-            return
         found = [
             (slot, *pair) for slot in (site.input, site.target) if (pair := _log_of_softmax(site, slot)) is not None
         ]

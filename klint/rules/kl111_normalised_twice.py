@@ -71,11 +71,10 @@ class NormalisedTwice(Rule[LossSite]):
     summary = "softmax of what is normalised already"
     severity = Severity.ERROR
     site = LossSite
+    losses = ("kl_div", "cross_entropy", "nll_loss")
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """What normalised a slot was given probabilities over the same dim."""
-        if site.loss not in ("kl_div", "cross_entropy", "nll_loss"):
-            return
         slots = (site.input, site.target)
         found = [(slot, *pair) for slot in slots if (pair := _normalised_twice(site, slot)) is not None]
         if not found:

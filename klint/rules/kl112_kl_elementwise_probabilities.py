@@ -62,11 +62,10 @@ class KlElementwiseProbabilities(Rule[LossSite]):
     summary = "kl_div of sigmoid outputs, which do not sum to 1"
     severity = Severity.WARNING
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """A slot holds what a sigmoid gives, and nothing makes up for the other half."""
-        if site.loss != "kl_div":
-            return
         found = {slot.name: sigmoid for slot in (site.input, site.target) if (sigmoid := _sigmoid(site, slot))}
         if not found or any(_has_complement(site, sigmoid) for sigmoid in found.values()):
             return
@@ -117,7 +116,7 @@ def _has_complement(site: LossSite, sigmoid: Operation) -> bool:
 
 
 def _uses(site: LossSite, node: Node) -> list[Operation]:
-    return [use for use in site.consumers.get(id(node), ()) if isinstance(use, Operation)]
+    return [use for use in site.consumers(node) if isinstance(use, Operation)]
 
 
 def _of_scores(site: LossSite, slot: Slot, sigmoid: Operation) -> Claim:

@@ -71,11 +71,10 @@ class ScaledAfterNormalising(Rule[LossSite]):
     severity = Severity.ERROR
     replaces = ("KL102", "KL906")
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """A slot that takes log-probabilities holds a multiple of some."""
-        if site.loss != "kl_div":
-            return
         for slot in (site.input, site.target) if site.log_target else (site.input,):
             scaled = _scaled(site, slot)
             if scaled is None:

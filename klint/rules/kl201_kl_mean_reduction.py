@@ -65,10 +65,11 @@ class KlMeanReduction(Rule[LossSite]):
     summary = "reduction='mean' divides KL by the number of classes"
     severity = Severity.WARNING
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The reduction in force is 'mean', and no factor makes up for it."""
-        if site.loss != "kl_div" or site.reduction != "mean":
+        if site.reduction != "mean":
             return
         if holds_in_a_reading(site, self.code, multiplied_by_classes):
             return

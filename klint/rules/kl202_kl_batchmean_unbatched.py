@@ -62,11 +62,12 @@ class KlBatchmeanUnbatched(Rule[LossSite]):
     summary = "'batchmean' on a 1-D input divides by the class count"
     severity = Severity.ERROR
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The reduction is 'batchmean' and the input's rank is known to be 1."""
         facts = site.input.facts
-        if site.loss != "kl_div" or site.reduction != "batchmean" or facts.rank != 1:
+        if site.reduction != "batchmean" or facts.rank != 1:
             return
         classes = facts.size(0)
         number = None if classes is None else classes.value

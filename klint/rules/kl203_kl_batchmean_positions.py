@@ -65,10 +65,11 @@ class KlBatchmeanPositions(Rule[LossSite]):
     summary = "'batchmean' sums over the positions"
     severity = Severity.WARNING
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """There is a dim that is neither the batch nor the classes, and nothing is divided by its size."""
-        if site.loss != "kl_div" or site.reduction != "batchmean" or not _has_positions(site):
+        if site.reduction != "batchmean" or not _has_positions(site):
             return
         if holds_in_a_reading(site, self.code, _is_divided):
             return

@@ -70,10 +70,11 @@ class KlElementwiseMean(Rule[LossSite]):
     summary = "a mean over the classes divides KL by their number"
     severity = Severity.WARNING
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """Some use of the value is such a mean, and the value is not multiplied by the class count."""
-        if site.loss != "kl_div" or site.reduction not in ("none", "sum"):
+        if site.reduction not in ("none", "sum"):
             return
         if site.class_dim is None or not site.class_dims_agree:
             return
@@ -95,7 +96,7 @@ class KlElementwiseMean(Rule[LossSite]):
 
 def _means(site: LossSite) -> Iterator[Operation]:
     """The uses of the value that divide by the class count."""
-    for use in site.uses():
+    for use in site.uses(names=("mean", "div")):
         before = site.inference.facts(use.arguments["input"]) if "input" in use.arguments else None
         if before is None or before.loss is None or before.loss.call is not site.call or not always_follows(site, use):
             continue

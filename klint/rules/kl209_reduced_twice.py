@@ -62,9 +62,9 @@ class ReducedTwice(Rule[LossSite]):
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """A sum or mean of one number contradicts how that number came about."""
-        for use in site.uses():
+        for use in site.uses(names=tuple(_OPPOSITES)):
             value = site.inference.value(use, "input")
-            if use.name not in _OPPOSITES or not isinstance(value, Operation) or not _is_in_sight(site.call, use):
+            if not isinstance(value, Operation) or not _is_in_sight(site.call, use):
                 continue
             facts = site.inference.facts(value)
             if facts.loss is None or facts.loss.call is not site.call or facts.rank != 0:

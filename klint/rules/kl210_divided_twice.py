@@ -72,7 +72,9 @@ class DividedTwice(Rule[LossSite]):
             loss = site.inference.facts(value).loss
             if loss is None or loss.call is not site.call or not _is_mean(site, loss, count):
                 continue
-            if not always_follows(site, use) or any(_is_multiplied(site, later, count) for later in site.uses(use)):
+            if not always_follows(site, use) or any(
+                _is_multiplied(site, later, count) for later in site.uses(use, ("mul",))
+            ):
                 continue
             how = f"reduction {site.reduction!r}" if site.reduction != "none" else "the mean"
             yield Draft(
@@ -108,7 +110,7 @@ def _is_mean(site: LossSite, loss: Loss, batch: Count) -> bool:
 
 def _is_multiplied(site: LossSite, use: Operation, batch: Count) -> bool:
     """Whether a product has the batch size among its factors."""
-    counts = (site.inference.facts(factor).count for factor in site.factors(use)) if use.name == "mul" else ()
+    counts = (site.inference.facts(factor).count for factor in site.factors(use))
     return any(count is not None and is_multiple(count, batch) for count in counts)
 
 

@@ -77,6 +77,7 @@ class KlVsCeDivisors(Rule[ComparisonSite]):
     summary = "KL and cross entropy minus entropy divide by different counts"
     severity = Severity.ERROR
     site = ComparisonSite
+    losses = ("kl_div",)
 
     def check(self, site: ComparisonSite) -> Iterator[Draft]:
         """Both sides are the same terms up to one factor, which is not 1."""

@@ -70,6 +70,7 @@ class KlVsCeOptions(Rule[ComparisonSite]):
     summary = "KL is compared with a cross entropy that has weight, label_smoothing or ignore_index"
     severity = Severity.WARNING
     site = ComparisonSite
+    losses = ("kl_div",)
 
     def check(self, site: ComparisonSite) -> Iterator[Draft]:
         """Without the options of the cross entropy, both sides are the same terms up to one factor."""
@@ -101,7 +102,7 @@ def _fix(inference: Inference, calls: dict[Operation, tuple[str, ...]]) -> Fix |
     if len(calls) != 1:
         return None
     ((call, names),) = calls.items()
-    edits = without_option(LossSite(call, inference, {}), names[0]) if len(names) == 1 else None
+    edits = without_option(LossSite(call, inference), names[0]) if len(names) == 1 else None
     return unsafe(f"Use cross_entropy without {names[0]}", edits)
 
 

@@ -68,6 +68,7 @@ class KlVsCeEntropy(Rule[ComparisonSite]):
     severity = Severity.ERROR
     replaces = ("KL401",)
     site = ComparisonSite
+    losses = ("kl_div",)
 
     def check(self, site: ComparisonSite) -> Iterator[Draft]:
         """The other side is the cross entropy of the same two distributions minus one term, which is not the target's entropy."""

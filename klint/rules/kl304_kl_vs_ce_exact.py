@@ -69,6 +69,7 @@ class KlVsCeExact(Rule[ComparisonSite]):
     summary = "`==` between KL and cross entropy minus entropy"
     severity = Severity.NOTE
     site = ComparisonSite
+    losses = ("kl_div",)
 
     def check(self, site: ComparisonSite) -> Iterator[Draft]:
         """Both sides are the same terms with the same weights, and compared as they are for being the same number."""

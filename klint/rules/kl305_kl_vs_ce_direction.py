@@ -58,6 +58,7 @@ class KlVsCeDirection(Rule[ComparisonSite]):
     summary = "KL is compared with the cross entropy of the swapped distributions"
     severity = Severity.ERROR
     site = ComparisonSite
+    losses = ("kl_div",)
 
     def check(self, site: ComparisonSite) -> Iterator[Draft]:
         """The other side is a cross entropy of the two distributions in the other order, minus the entropy of either."""

@@ -64,11 +64,12 @@ class CeInputProbabilities(Rule[LossSite]):
     summary = "input of cross_entropy holds probabilities"
     severity = Severity.ERROR
     site = LossSite
+    losses = ("cross_entropy",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The input was normalised by the code, or is called probabilities."""
         facts = site.input.facts
-        if site.loss != "cross_entropy" or not is_normalised(facts):
+        if not is_normalised(facts):
             return
         maker = site.input.maker
         made = f" ({maker.name})" if maker is not None and maker.name in ("softmax", "exp") else ""

@@ -62,10 +62,11 @@ class CeInputElementwise(Rule[LossSite]):
     summary = "input of cross_entropy is the output of a sigmoid"
     severity = Severity.ERROR
     site = LossSite
+    losses = ("cross_entropy",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """Every number of the input went through a sigmoid."""
-        if site.loss != "cross_entropy" or not is_squashed(site.input.facts):
+        if not is_squashed(site.input.facts):
             return
         maker = site.input.maker
         yield Draft(

@@ -62,11 +62,12 @@ class CeTargetNotDistribution(Rule[LossSite]):
     summary = "soft target of cross_entropy holds scores or log-probabilities"
     severity = Severity.ERROR
     site = LossSite
+    losses = ("cross_entropy",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The target is in the space of scores or of log-probabilities, and has the input's rank so far as that is known."""
         facts = site.target.facts
-        if site.loss != "cross_entropy" or facts.space not in (Space.SCORES, Space.LOG_PROBABILITIES):
+        if facts.space not in (Space.SCORES, Space.LOG_PROBABILITIES):
             return
         if None not in (facts.rank, site.input.facts.rank) and facts.rank != site.input.facts.rank:
             return  # torch refuses it for its shape, whatever it holds

@@ -65,12 +65,11 @@ class NllInput(Rule[LossSite]):
     summary = "input of nll_loss holds probabilities or scores"
     severity = Severity.ERROR
     site = LossSite
+    losses = ("nll_loss",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The input holds probabilities that are not read off, or scores."""
         facts = site.input.facts
-        if site.loss != "nll_loss":
-            return
         dim, text, maker = class_dim_of(site), site.input.text, site.input.maker
         if facts.space is Space.SCORES:
             fixed, use = (

@@ -63,10 +63,11 @@ class BceInputScores(Rule[LossSite]):
     summary = "input of binary_cross_entropy holds scores"
     severity = Severity.ERROR
     site = LossSite
+    losses = ("binary_cross_entropy",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The input holds scores that nothing keeps within 0 and 1."""
-        if site.loss != "binary_cross_entropy" or not is_unbounded(site.inference, site.input.node):
+        if not is_unbounded(site.inference, site.input.node):
             return
         facts, maker = site.input.facts, site.input.maker
         named = ", to go by its name," if facts.confidence is Confidence.LIKELY else ""

@@ -61,11 +61,12 @@ class BceLogitsInputProbabilities(Rule[LossSite]):
     summary = "input of binary_cross_entropy_with_logits holds probabilities"
     severity = Severity.ERROR
     site = LossSite
+    losses = ("binary_cross_entropy_with_logits",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The input went through a sigmoid or a softmax, or is called probabilities."""
         facts = site.input.facts
-        if site.loss != "binary_cross_entropy_with_logits" or not (is_squashed(facts) or is_normalised(facts)):
+        if not (is_squashed(facts) or is_normalised(facts)):
             return
         maker = site.input.maker
         made = f" ({maker.name})" if maker is not None and maker.name in ("sigmoid", "softmax", "exp") else ""

@@ -65,11 +65,10 @@ class CeClassDim(Rule[LossSite]):
     summary = "the class dim of cross entropy is not dim 1"
     severity = Severity.ERROR
     site = LossSite
+    losses = ("cross_entropy", "nll_loss")
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The target shows that the classes are in the last dim, which is not dim 1."""
-        if site.loss not in ("cross_entropy", "nll_loss"):
-            return
         has_indices = _indices_of_last_dim(site)
         if not has_indices and not _distribution_over_last_dim(site):
             return

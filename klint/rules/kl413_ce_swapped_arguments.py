@@ -69,11 +69,10 @@ class CeSwappedArguments(Rule[LossSite]):
     severity = Severity.ERROR
     replaces = ("KL401", "KL404")
     site = LossSite
+    losses = ("cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits")
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """Labels, or probabilities, stand where the model's output belongs, and the other way round."""
-        if site.loss == "kl_div":
-            return
         found = _labels_first(site) or _probabilities_first(site)
         if found is None:
             return

@@ -63,11 +63,12 @@ class IntegerOneHot(Rule[LossSite]):
     summary = "target is F.one_hot(...) in whole numbers"
     severity = Severity.ERROR
     site = LossSite
+    losses = ("cross_entropy", "binary_cross_entropy", "binary_cross_entropy_with_logits")
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The target is what one_hot made, still in whole numbers."""
         facts, maker = site.target.facts, site.target.maker
-        if site.loss not in _LOSSES or facts.space is not Space.PROBABILITIES or not facts.integer:
+        if facts.space is not Space.PROBABILITIES or not facts.integer:
             return
         if maker is None or maker.name != "one_hot":
             return
@@ -93,9 +94,6 @@ class IntegerOneHot(Rule[LossSite]):
             ((maker.anchor, "one_hot returns whole numbers"),),
             fix=lambda: unsafe("Use .float()", followed_by(site, site.target, ".float()", Space.PROBABILITIES)),
         )
-
-
-_LOSSES = ("cross_entropy", "binary_cross_entropy", "binary_cross_entropy_with_logits")
 
 
 def _extra_dims(site: LossSite) -> int | None:

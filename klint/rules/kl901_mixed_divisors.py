@@ -70,10 +70,11 @@ class MixedDivisors(Rule[LossSite]):
     severity = Severity.NOTE
     default = False
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The value becomes a term of a sum with a cross entropy of another divisor, and no other rule says why."""
-        if site.loss != "kl_div" or site.reduction in (None, "mean"):
+        if site.reduction in (None, "mean"):
             return
         found = next(mixed(site), None)
         if found is None or any(draft for rule in _SAID for draft in rule.check(site)):

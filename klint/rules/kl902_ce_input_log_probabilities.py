@@ -65,11 +65,12 @@ class CeInputLogProbabilities(Rule[LossSite]):
     severity = Severity.NOTE
     default = False
     site = LossSite
+    losses = ("cross_entropy",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """The input was normalised over the class dim by a log_softmax."""
         facts, maker = site.input.facts, site.input.maker
-        if site.loss != "cross_entropy" or facts.space is not Space.LOG_PROBABILITIES or not _is_over_classes(site):
+        if facts.space is not Space.LOG_PROBABILITIES or not _is_over_classes(site):
             return
         if maker is None or OPERATIONS[maker.name].transfer not in (Transfer.LOG_SOFTMAX, Transfer.LOG):
             return

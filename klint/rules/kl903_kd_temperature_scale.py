@@ -75,11 +75,10 @@ class KdTemperatureScale(Rule[LossSite]):
     severity = Severity.NOTE
     default = False
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """Both sides have the same temperature, and the sum with another loss is reached without its square."""
-        if site.loss != "kl_div":
-            return
         own, other = temperature(site, site.input), temperature(site, site.target)
         if own is None or other is None or own.node is None or other.node is None or not own.is_same(other):
             return
@@ -109,7 +108,7 @@ def _sum(site: LossSite, softened: Temperature) -> tuple[Operation, Confidence] 
     queue: list[tuple[Node, Fraction, Confidence]] = [(site.call, Fraction(1), Confidence.PROVEN)]
     found: tuple[Operation, Confidence] | None = None
     for value, factor, confidence in queue:
-        for use in site.consumers.get(id(value), ()):
+        for use in site.consumers(value):
             if len(queue) > _STEPS:
                 return None
             if isinstance(use, Choice):

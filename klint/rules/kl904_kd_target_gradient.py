@@ -150,7 +150,7 @@ def _is_trained(site: LossSite) -> bool:
     calls = site.readings.calls
     if not site.call.callers and any(call.callers and not call.grad_enabled for call in calls):
         return False
-    uses = site.consumers.get(id(site.call), [])
+    uses = list(site.consumers(site.call))
     shown = all(isinstance(use, Operation) and use.name in ("number", "detach", "format") for use in uses)
     return not (uses and shown) or _calls_backward(site)
 

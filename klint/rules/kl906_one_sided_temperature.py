@@ -63,11 +63,10 @@ class OneSidedTemperature(Rule[LossSite]):
     severity = Severity.NOTE
     default = False
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """Both sides are made by a softmax, and their temperatures are known to differ."""
-        if site.loss != "kl_div":
-            return
         own, other = temperature(site, site.input), temperature(site, site.target)
         if own is None or other is None or not _differ(site, own, other):
             return

@@ -44,8 +44,8 @@ class _Counted(Enum):
 
 def mixed(site: LossSite) -> Iterator[Mixed]:
     """The sums of the value of a call and of a cross entropy whose divisors differ, whichever numbers are weights."""
-    for use in site.uses():
-        if use.name != "add" or not _is_reached(site, use):
+    for use in site.uses(names=("add",)):
+        if not _is_reached(site, use):
             continue
         losses = [loss for addend in _addends(site, use) if (loss := site.inference.facts(addend).loss) is not None]
         own = next((loss for loss in losses if loss.call is site.call), None)

@@ -54,11 +54,10 @@ class {cls}(Rule[LossSite]):
     summary = "{words}"
     severity = Severity.WARNING
     site = LossSite
+    losses = ("kl_div",)
 
     def check(self, site: LossSite) -> Iterator[Draft]:
         """When it is a misuse."""
-        if site.loss != "kl_div":
-            return
         yield Draft(
             site.anchor,
             "what the code does; use what is right",

@@ -9,7 +9,7 @@ from fractions import Fraction
 from klint.finding import Confidence
 from klint.graph.nodes import Constant, Node, Operation, Reference, Sequence
 from klint.torch_model.count import ONE, Count, Size
-from klint.torch_model.facts import Facts, Shape, Space, replace
+from klint.torch_model.facts import NOTHING, Facts, Shape, Space, replace
 from klint.torch_model.infer import Inference, reads, short, unread
 from klint.torch_model.operations import OPERATIONS
 from klint.torch_model.table import Transfer
@@ -25,7 +25,8 @@ FLOATING_TYPES = frozenset(
 
 def like(source: Facts, node: Node, space: Space = Space.UNKNOWN) -> Facts:
     """New numbers in the shape of ``source``."""
-    return Facts(
+    return replace(
+        NOTHING,
         space=space,
         shape=source.shape,
         min_rank=source.min_rank,

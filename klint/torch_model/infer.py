@@ -7,16 +7,17 @@ cost no stack; each operation is read by the function that ``TRANSFERS`` names f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from klint.finding import Confidence
 from klint.graph.nodes import Choice, Constant, Node, Operation, Parameter, Sequence, Unknown
 from klint.torch_model.count import Count, Size
-from klint.torch_model.evidence import Evidence, tested_rank
+from klint.torch_model.evidence import tested_rank
 from klint.torch_model.facts import NOTHING, Facts, Shape, Space, replace
 from klint.torch_model.names import is_scalar_name, space_of_name
 from klint.torch_model.operations import OPERATIONS
 from klint.torch_model.table import Transfer
+from klint.torch_model.worlds import Worlds
 
 TransferFunction = Callable[["Inference", Operation], Facts]
 TRANSFERS: dict[Transfer, TransferFunction] = {}
@@ -37,30 +38,35 @@ def reads(*transfers: Transfer) -> Callable[[TransferFunction], TransferFunction
 class Inference:
     """The reading of a graph in one world: ``choices`` says, by identity, which conditions hold.
 
-    ``evidence`` are the ranks that the code shows tensors to have.
+    ``worlds`` is what it has in common with the other worlds of the graph.
     """
 
     choices: Mapping[int, bool] = field(default_factory=dict)
-    evidence: Mapping[int, tuple[Evidence, ...]] = field(default_factory=dict)
+    worlds: Worlds = field(default_factory=Worlds)
     _ranks: dict[int, int] = field(default_factory=dict)
     _facts: dict[int, Facts] = field(default_factory=dict)
     _known: dict[int, Node] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._decided = self.worlds.decided(self.choices)
 
     def assume(self, conditions: Mapping[int, tuple[Node, bool]]) -> None:
         """Take from conditions that hold what they say of values: ``reduction == 'mean'`` makes it so."""
         for node, holds in conditions.values():
             tested = tested_rank(node) if holds else None
             if tested is not None:
+                self.worlds.says(node.identity, tested[0])
                 self._ranks.setdefault(*tested)
             if not isinstance(node, Operation):
                 if isinstance(node, Parameter):
                     self._known[node.identity] = Constant(node.anchor, -node.identity, holds)
             elif holds and node.name in ("eq", "is") and isinstance(node.arguments.get("other"), Constant):
+                self.worlds.says(node.identity, node.arguments["input"].identity)
                 self._known[node.arguments["input"].identity] = node.arguments["other"]
 
     def afresh(self) -> Inference:
-        """The same world with no facts found yet: for graphs that are made and dropped, as facts are kept by the ``id`` of nodes."""
-        return Inference(self.choices, self.evidence, self._ranks, {}, self._known)
+        """The same world with no facts found yet: for graphs that are made and dropped, which would else be kept with their facts."""
+        return Inference(self.choices, Worlds(self.worlds.evidence), self._ranks, {}, self._known)
 
     def resolve(self, node: Node) -> Node:
         """The node that is meant in this world: choices that are decided are followed."""
@@ -96,13 +102,17 @@ class Inference:
             if id(top) in self._facts:
                 stack.pop()
                 continue
-            resolved = self.resolve(top)
-            missing = [operand for operand in self._operands(resolved) if id(operand) not in self._facts]
-            if missing:
-                stack.extend(missing)
-            else:
-                self._facts[id(top)] = self._ranked(self._read(resolved), resolved)
-                stack.pop()
+            key = self.worlds.key(top, *self._decided)
+            facts = self.worlds.facts.get(key)
+            if facts is None:
+                resolved = self.resolve(top)
+                missing = [operand for operand in self._operands(resolved) if id(operand) not in self._facts]
+                if missing:
+                    stack.extend(missing)
+                    continue
+                facts = self.worlds.facts[key] = self._ranked(self._read(resolved), resolved)
+            self._facts[id(top)] = facts
+            stack.pop()
         return self._facts[id(node)]
 
     def _ranked(self, facts: Facts, node: Node) -> Facts:
@@ -110,7 +120,7 @@ class Inference:
         if facts.shape is not None or facts.root is None:
             return facts
         rank = self._ranks.get(node.identity)
-        said = self.evidence.get(node.identity, ())
+        said = self.worlds.evidence.get(node.identity, ())
         possible = [one for one in said if all(self.choices.get(c.identity, truth) == truth for c, truth in one.path)]
         holds = any(all(c.identity in self.choices for c, _ in one.path) for one in possible)
         ranks = {one.rank for one in possible}
@@ -205,13 +215,14 @@ def any_item(inference: Inference, node: Operation) -> Facts:
 
 def unread(_: Inference, node: Node) -> Facts:
     """A tensor of which nothing is known but that it is one."""
-    return Facts(root=node.identity, values=node.identity, name=short(node))
+    return replace(NOTHING, root=node.identity, values=node.identity, name=short(node))
 
 
 def named(node: Node, name: str) -> Facts:
     """A value of which only the name is known."""
     space = space_of_name(name) if name.replace(".", "").replace("_", "").isalnum() else Space.UNKNOWN
-    return Facts(
+    return replace(
+        NOTHING,
         space=space,
         shape=Shape(()) if is_scalar_name(name) else None,
         root=node.identity,
@@ -231,8 +242,9 @@ def join(left: Facts, right: Facts, node: Node) -> Facts:
     """What holds of both: a field that differs is not known."""
     if left is right:
         return left
-    same = {f.name: getattr(left, f.name) for f in fields(Facts) if getattr(left, f.name) == getattr(right, f.name)}
-    joined = Facts(**same)
+    one, other = left.__dict__, right.__dict__
+    same = {name: value for name, value in one.items() if value is other[name] or value == other[name]}
+    joined = replace(NOTHING, **same)
     if "space" not in same or joined.space is Space.UNKNOWN:
         joined = replace(joined, space=Space.UNKNOWN, dim=None, made_by=None)
     if Confidence.LIKELY in (left.confidence, right.confidence):

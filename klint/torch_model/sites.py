@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Protocol
 
 from klint.finding import Confidence
 from klint.graph.nodes import Choice, Constant, ModuleObject, Node, Operation, Parameter
@@ -18,8 +19,16 @@ from klint.torch_model.losses import LEGACY, LITERALS, LOSSES, LossSpec
 from klint.torch_model.operations import OPERATIONS
 from klint.torch_model.table import Transfer
 
-Consumers = Mapping[int, list[Node]]
-"""The nodes that use a node, by the node's ``id``: operations, and the choices and containers that they are given."""
+
+class Consumers(Protocol):
+    """The nodes that use a node: operations, and the choices and containers that they are given."""
+
+    def __call__(self, node: Node) -> Iterable[Node]:
+        """What uses a node, be it anything."""
+
+    def leading_to(self, names: tuple[str, ...]) -> Container[int]:
+        """The ``id`` of every node computed from a loss of which an operation of one of these names is computed."""
+
 
 _USES = 1_000
 """How many uses of a value are followed."""
@@ -58,8 +67,20 @@ class Readings:
     """
 
     calls: tuple[Operation, ...] = ()
-    beside: tuple[tuple[Operation, ...], ...] = ()
+    beside: Sequence[tuple[Operation, ...]] = ()
     known: dict[tuple[str, Inference, int], bool] = field(default_factory=dict)
+
+
+class Unused:
+    """The consumers of a site that is not asked what becomes of it."""
+
+    def __call__(self, node: Node) -> Iterable[Node]:
+        """Nothing."""
+        return ()
+
+    def leading_to(self, names: tuple[str, ...]) -> Container[int]:
+        """Nothing."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +89,7 @@ class LossSite:
 
     call: Operation
     inference: Inference
-    consumers: Consumers
+    consumers: Consumers = field(default_factory=Unused)
     readings: Readings = field(default_factory=Readings)
 
     @property
@@ -221,16 +242,23 @@ class LossSite:
                 queue.extend((node.then, node.otherwise))
             yield node
 
-    def uses(self, value: Node | None = None) -> Iterator[Operation]:
-        """The operations that use the value of the call, or ``value``, directly or through others, nearest first."""
-        queue: list[Node] = [*self.consumers.get(id(value or self.call), ())]
+    def uses(self, value: Node | None = None, names: tuple[str, ...] = ()) -> Iterator[Operation]:
+        """The operations that use the value of the call, or ``value``, directly or through others, nearest first.
+
+        Only those of some ``names``, if any are given, of a value that is computed from a loss: what leads to none of them is left aside.
+        """
+        leading = self.consumers.leading_to(names) if names else None
+        queue: list[Node] = [value or self.call]
         seen: set[int] = set()
         for node in queue:
-            if id(node) not in seen and len(seen) < _USES:
-                seen.add(id(node))
-                if isinstance(node, Operation):
-                    yield node
-                queue.extend(self.consumers.get(id(node), ()))
+            if leading is not None and id(node) not in leading:
+                continue
+            for use in self.consumers(node):
+                if id(use) not in seen and len(seen) < _USES:
+                    seen.add(id(use))
+                    queue.append(use)
+                    if isinstance(use, Operation) and (not names or use.name in names):
+                        yield use
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
     def module(self) -> Graph:
         """Walk over the module's body, then over each function and method as if nothing were known of its callers."""
         scope = Scope(self.unit)
-        self.reached = self.relevance(self.unit).names
+        self.reached = self.library.wanted | self.relevance(self.unit).names
         relevant = self.relevance(self.unit).definitions
         frame = Frame(scope, runs=True)
         for statement in self._in_order(scope, frame):
@@ -109,7 +109,7 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
     def relevance(self, unit: SourceUnit) -> Relevance:
         """What of a module can matter; of other modules than the one that is built, by the library's names alone."""
         if unit not in self.relevances:
-            wanted = self.library.wanted | (self.wanted if unit is self.unit else frozenset())
+            wanted = (self.wanted if unit is self.unit else None) or self.library.wanted
             names = any(name in unit.text for name in wanted)
             self.relevances[unit] = relevance(unit.tree, wanted) if names else Relevance(frozenset(), wanted, wanted)
         return self.relevances[unit]
@@ -196,6 +196,7 @@ def build(
 ) -> Graph:
     """The graph of a module in terms of a library's operations.
 
-    Imports are followed into ``project``; functions that mention a name in ``wanted`` are walked as well.
+    Imports are followed into ``project``. The functions that lead to an operation that the library looks for are walked, or those that
+    lead to the names in ``wanted``.
     """
     return Builder(unit, library, project=project, wanted=wanted).module()

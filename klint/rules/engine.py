@@ -21,7 +21,7 @@ from klint.source.python import SourceUnit
 from klint.torch_model.comparisons import COMPARING, SHOWING
 from klint.torch_model.evidence import evidence
 from klint.torch_model.library import TORCH
-from klint.torch_model.losses import LOSSES
+from klint.torch_model.losses import LOSSES, names_loss
 from klint.torch_model.readers import Inference
 from klint.torch_model.sites import ComparisonSite, LossSite, OptionsSite, Readings
 
@@ -52,11 +52,15 @@ def diagnose(
     project: Project | None = None,
     wanted: frozenset[str] = frozenset(),
 ) -> Analysis:
-    """Judge every loss site of a module by ``rules``, and those of the project that it calls. The code is read, never run."""
+    """Judge every loss site of a module by ``rules``, and those of the project that it calls. The code is read, never run.
+
+    With names that are ``wanted``, it is judged how the module calls them. Not all callers of its own functions are seen then: what is
+    likely of a loss of its own is left to the judgement of the module itself.
+    """
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _STACK))
     try:
-        return _Engine(build(unit, TORCH, project, wanted), rules).run()
+        return _Engine(build(unit, TORCH, project, wanted), rules, unit if wanted and names_loss(unit.text) else None).run()
     finally:
         sys.setrecursionlimit(limit)
 
@@ -64,8 +68,9 @@ def diagnose(
 class _Engine:
     """Judges the sites of one graph."""
 
-    def __init__(self, graph: Graph, rules: Sequence[Rule[Any]]) -> None:
+    def __init__(self, graph: Graph, rules: Sequence[Rule[Any]], caller: SourceUnit | None = None) -> None:
         self.graph = graph
+        self.caller = caller
         self.loss_rules = _by_loss(rules, LossSite)
         self.options_rules = _by_loss(rules, OptionsSite)
         self.comparison_rules = [rule for rule in rules if rule.site is ComparisonSite]
@@ -94,10 +99,13 @@ class _Engine:
         compared = {loss for rule in self.comparison_rules for loss in rule.losses or LOSSES}
         for operation, pair in self._comparisons(compared):
             drafts.extend((rule, draft, operation) for rule, draft in self._judge_pair(operation, *pair))
-        analysis.diagnoses = _diagnoses(drafts)
+        analysis.diagnoses = _diagnoses([made for made in drafts if self._is_sure(made[1], made[2])])
         analysis.wrappers = frozenset(self._wrappers(places.values()))
         analysis.units = {draft.anchor.unit.filename: draft.anchor.unit for _, draft, _ in drafts}
         return analysis
+
+    def _is_sure(self, draft: Draft, call: Operation) -> bool:
+        return draft.confidence is Confidence.PROVEN or call.anchor.unit is not self.caller
 
     def _wrappers(self, places: Iterable[list[Operation]]) -> Iterator[str]:
         """The functions, and the classes for methods, from whose parameters a loss call takes what it is given."""

@@ -59,7 +59,7 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
         relevant = self.relevance(self.unit).definitions
         frame = Frame(scope, runs=True)
         for statement in self._in_order(scope, frame):
-            self.steps = 0
+            self.steps = self.aside = 0
             self.run([statement], frame)
         while self.pending or self.classes:
             if not self.pending:
@@ -116,7 +116,7 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
 
     def budgeted(self, function: Function) -> None:
         """Walk a function with a step budget of its own."""
-        self.steps = 0
+        self.steps = self.aside = 0
         self.standalone(function)
 
     def define(self, cls: Class) -> None:

@@ -43,6 +43,9 @@ STEPS = 30_000
 CALL_STEPS = 1_000
 """How many expressions following one call may cost; a larger body is no helper, and what it returns is not known."""
 
+ASIDE_STEPS = 300
+"""How many expressions of called functions one function may cost in all, but for those functions that lead to a loss: most are models."""
+
 WIDTH = 24
 """How many alternatives one value may have."""
 
@@ -93,6 +96,8 @@ class Core(Parts):
     settled: set[tuple[int, str]] = field(default_factory=set)
     steps: int = 0
     limit: int = STEPS
+    aside: int = 0
+    is_aside: bool = False
     depth: int = 0
     project: Project | None = None
     modules: dict[str, Scope] = field(default_factory=dict)

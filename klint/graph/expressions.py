@@ -30,6 +30,7 @@ class Expressions(Core):
     def evaluate(self, tree: ast.expr, frame: Frame) -> Node:
         """The node of an expression; Unknown where it is of no known kind or the budget is spent."""
         self.steps += 1
+        self.aside += self.is_aside
         if self.steps > self.limit or self.depth > DEPTH:
             return self.unknown(frame.anchor(tree), "the code is too large or too deeply nested to be followed")
         memo = frame.memo

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from klint.graph.core import CALL_STEPS, STEPS, Core
+from klint.graph.core import ASIDE_STEPS, CALL_STEPS, STEPS, Core
 from klint.graph.nodes import Function, Instance, Items, Node, Reference
 from klint.graph.scope import Frame, Path, Scope
 from klint.source.python import Anchor
@@ -53,7 +53,7 @@ class Functions(Core):
         inner = self.opened(function, arguments, keywords, anchor, frame, is_open)
         if not isinstance(inner, Frame):
             return inner
-        limit = self.limit
+        limit, is_aside = self.limit, self.is_aside
         self.limit = own = min(STEPS, start + CALL_STEPS)
         subject = function.bound or (arguments[0] if arguments else None)
         statement, part = self.statement
@@ -67,7 +67,12 @@ class Functions(Core):
             return self.constant(None, anchor)
         else:
             inner.part = self.walk_of(function, inner, returns=True)
+            self.is_aside = is_aside or not self.leads(function, inner)
+            if self.is_aside and self.aside > ASIDE_STEPS:
+                self.limit, self.is_aside = limit, is_aside
+                return self.unknown(anchor, f"too much is called beside {function.name}")
         result = self.walk(function, inner)
+        self.is_aside = is_aside
         spent = self.steps > self.limit
         self.limit = limit
         if spent:

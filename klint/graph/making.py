@@ -107,12 +107,19 @@ class Makings(Core):
 
     def walk_of(self, function: Function, frame: Frame, returns: bool) -> Slice | None:
         """What of a body leads to a loss, or changes what others see, or is returned; None for all of it. ``frame`` holds its parameters."""
-        given = frozenset(name for name, value in frame.scope.names.items() if self._is_lead(value))
+        given = self._given_leads(frame)
         key = (function.definition, _class(function), given, returns)
         if key not in self.parts:
             slicer = self._slicer(function)
             self.parts[key] = None if slicer is None else slicer.walk(self.seeds(function.unit) | given, returns)
         return self.parts[key]
+
+    def leads(self, function: Function, frame: Frame) -> bool:
+        """Whether a function that is called leads to a loss, or is given one; ``frame`` holds its parameters."""
+        return function.definition in self.relevance(function.unit).definitions or bool(self._given_leads(frame))
+
+    def _given_leads(self, frame: Frame) -> frozenset[str]:
+        return frozenset(name for name, value in frame.scope.names.items() if self._is_lead(value))
 
     def _is_lead(self, value: Node) -> bool:
         """Whether a value that is given to a function may be a loss, or compute one."""

@@ -214,6 +214,10 @@ class Parts:
         """What of a body leads to a loss, or changes what others see, or is returned; None for all of it. ``frame`` holds its parameters."""
         raise NotImplementedError
 
+    def leads(self, function: Function, frame: Frame) -> bool:
+        """Whether a function that is called leads to a loss, or is given one; ``frame`` holds its parameters."""
+        raise NotImplementedError
+
     def seeds(self, unit: SourceUnit) -> frozenset[str]:
         """The names that lead to a loss, and those of functions of a module that set its globals."""
         raise NotImplementedError

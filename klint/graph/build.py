@@ -20,7 +20,7 @@ from klint.graph.nodes import Class, Function, Identities, Instance, ModuleObjec
 from klint.graph.objects import Objects
 from klint.graph.operators import Operators
 from klint.graph.project import Project
-from klint.graph.relevance import Relevance, names_in, relevance
+from klint.graph.relevance import names_in, relevance
 from klint.graph.scope import Frame, Scope
 from klint.graph.slices import OPAQUE
 from klint.graph.statements import Statements
@@ -48,31 +48,30 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
 
     rebounds: dict[SourceUnit, frozenset[str]] = field(default_factory=dict)
     setters: dict[SourceUnit, frozenset[str]] = field(default_factory=dict)
-    relevances: dict[SourceUnit, Relevance] = field(default_factory=dict)
     classes: list[Class] = field(default_factory=list)
-    wanted: frozenset[str] = frozenset()
 
     def module(self) -> Graph:
         """Walk over the module's body, then over each function and method as if nothing were known of its callers."""
         scope = Scope(self.unit)
-        self.reached = self.library.wanted | self.relevance(self.unit).names
-        relevant = self.relevance(self.unit).definitions
+        found = relevance(self.unit.tree, self.wanted or self.library.wanted)
+        self.reached = self.library.wanted | found.names
+        self.making_names = self.library.wanted | found.making
+        self.relevant = found.definitions
         frame = Frame(scope, runs=True)
-        for statement in self._in_order(scope, frame):
+        for statement in self._in_order(found.statements, scope, frame):
             self.steps = self.aside = 0
             self.run([statement], frame)
         while self.pending or self.classes:
             if not self.pending:
-                self._methods(self.classes.pop(0), relevant)
+                self._methods(self.classes.pop(0))
                 continue
             function = self.pending.pop(0)
-            if function.definition in relevant and not self._is_settled_by_its_calls(function):
+            if function.definition in self.relevant and not self._is_settled_by_its_calls(function):
                 self.budgeted(function)
         return Graph(tuple(self.trace), tuple(self.objects), self.identities, tuple(dict.fromkeys(self.merged)))
 
-    def _in_order(self, scope: Scope, frame: Frame) -> list[ast.stmt]:
+    def _in_order(self, statements: list[tuple[ast.stmt, set[str]]], scope: Scope, frame: Frame) -> list[ast.stmt]:
         """The statements of the module that are walked now; the others are when a name that they bind is asked for."""
-        statements = self.relevance(self.unit).statements
         if not all(names.isdisjoint(OPAQUE) for _, names in statements):
             return self.unit.tree.body
         parts = top_level(statements, self.seeds(self.unit), self.rebound(self.unit))
@@ -106,14 +105,6 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
             self.setters[unit] = global_setters(unit.text)
         return self.reached | self.setters[unit]
 
-    def relevance(self, unit: SourceUnit) -> Relevance:
-        """What of a module can matter; of other modules than the one that is built, by the library's names alone."""
-        if unit not in self.relevances:
-            wanted = (self.wanted if unit is self.unit else None) or self.library.wanted
-            names = any(name in unit.text for name in wanted)
-            self.relevances[unit] = relevance(unit.tree, wanted) if names else Relevance(frozenset(), wanted, wanted)
-        return self.relevances[unit]
-
     def budgeted(self, function: Function) -> None:
         """Walk a function with a step budget of its own."""
         self.steps = self.aside = 0
@@ -123,12 +114,12 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
         """Note a class whose methods are to be walked."""
         self.classes.append(cls)
 
-    def _methods(self, cls: Class, relevant: frozenset[ast.AST]) -> None:
+    def _methods(self, cls: Class) -> None:
         """Walk over each method that matters, on an object about whose construction nothing is known."""
         methods = [
             (name, method)
             for name, method in cls.scope.names.items()
-            if isinstance(method, Function) and method.definition in relevant
+            if isinstance(method, Function) and method.definition in self.relevant
         ]
         if not methods:
             return

@@ -43,8 +43,14 @@ STEPS = 30_000
 CALL_STEPS = 1_000
 """How many expressions following one call may cost; a larger body is no helper, and what it returns is not known."""
 
-ASIDE_STEPS = 300
+ASIDE_STEPS = 500
 """How many expressions of called functions one function may cost in all, but for those functions that lead to a loss: most are models."""
+
+SMALL_STEPS = 100
+"""How many expressions following a call may cost even then: what comes last is nearest to the loss."""
+
+ENTRIES = 200
+"""How many entries a list or dict may have that is written out."""
 
 WIDTH = 24
 """How many alternatives one value may have."""
@@ -110,6 +116,9 @@ class Core(Parts):
     given: dict[int, list[Making]] = field(default_factory=dict)
     elsewhere: dict[str, list[Making]] = field(default_factory=dict)
     reached: frozenset[str] = frozenset()
+    making_names: frozenset[str] = frozenset()
+    wanted: frozenset[str] = frozenset()
+    relevant: frozenset[ast.AST] = frozenset()
     statement: tuple[ast.AST | None, Slice | None] = (None, None)
     parts: dict[tuple[object, ...], Slice | None] = field(default_factory=dict)
     effects: dict[tuple[int, ast.AST], Effects] = field(default_factory=dict)

@@ -7,7 +7,7 @@ import builtins
 from dataclasses import replace
 
 from klint.graph.containers import UNROLLED
-from klint.graph.core import DEPTH, OBJECTS, Core
+from klint.graph.core import DEPTH, ENTRIES, OBJECTS, Core
 from klint.graph.nodes import (
     Choice,
     Constant,
@@ -21,6 +21,7 @@ from klint.graph.nodes import (
 )
 from klint.graph.scope import Frame, Scope
 
+_METHODS = {kind: f"_{kind.__name__}" for kind in ast.expr.__subclasses__()}
 _BUILTINS = frozenset(dir(builtins))
 
 
@@ -40,7 +41,7 @@ class Expressions(Core):
             return memo.values[id(tree)]
         self.depth += 1
         try:
-            method = getattr(self, "_" + type(tree).__name__, None)
+            method = getattr(self, _METHODS.get(tree.__class__, ""), None)
             if method is None:
                 return self.unknown(frame.anchor(tree), "klint does not follow this kind of expression")
             node: Node = method(tree, frame)
@@ -76,6 +77,8 @@ class Expressions(Core):
         return self._items("list", tree.elts, tree, frame)
 
     def _items(self, kind: str, elements: list[ast.expr], tree: ast.expr, frame: Frame) -> Node:
+        if len(elements) > ENTRIES:
+            return self.unknown(frame.anchor(tree), "there are too many items")
         items: list[Node] = []
         for element in elements:
             if isinstance(element, ast.Starred):
@@ -88,6 +91,8 @@ class Expressions(Core):
         return self.sequence(kind, tuple(items), frame.anchor(tree))
 
     def _Dict(self, tree: ast.Dict, frame: Frame) -> Node:
+        if len(tree.keys) > ENTRIES:
+            return self.unknown(frame.anchor(tree), "there are too many entries")
         entries: list[tuple[Node, Node]] = []
         for key, value in zip(tree.keys, tree.values, strict=True):
             inner = self.evaluate(value, frame)

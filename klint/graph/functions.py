@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from klint.graph.core import ASIDE_STEPS, CALL_STEPS, STEPS, Core
+from klint.graph.core import ASIDE_STEPS, CALL_STEPS, SMALL_STEPS, STEPS, Core
 from klint.graph.nodes import Function, Instance, Items, Node, Reference
 from klint.graph.scope import Frame, Path, Scope
 from klint.source.python import Anchor
@@ -68,17 +68,17 @@ class Functions(Core):
         else:
             inner.part = self.walk_of(function, inner, returns=True)
             self.is_aside = is_aside or not self.leads(function, inner)
-            if self.is_aside and self.aside > ASIDE_STEPS:
-                self.limit, self.is_aside = limit, is_aside
-                return self.unknown(anchor, f"too much is called beside {function.name}")
+            if self.is_aside:
+                self.limit = own = min(own, start + max(ASIDE_STEPS - self.aside, SMALL_STEPS))
         result = self.walk(function, inner)
         self.is_aside = is_aside
         spent = self.steps > self.limit
         self.limit = limit
         if spent:
-            if own < STEPS:  # it is too large by itself: it is not tried again, and its caller does not pay for it
-                self.too_large.add(function.definition)
+            if own < STEPS:  # its caller does not pay for it
                 self.steps = start
+            if own == start + CALL_STEPS:  # it is too large by itself: it is not tried again
+                self.too_large.add(function.definition)
             return self.unknown(anchor, f"{function.name} is too large to be followed")
         self.followed.add(function.definition)
         return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from functools import partial
 
 from klint.graph.core import Core
@@ -68,12 +69,15 @@ class Imports(Core):
         return scope
 
     def _bind_imported(self, unit: OutlinedUnit, scope: Scope, name: str) -> None:
-        statements = unit.binding(name)
+        self.bind_late(unit.binding(name), Frame(scope))
+
+    def bind_late(self, statements: list[ast.stmt], frame: Frame) -> None:
+        """Walk statements of another module for what they bind, and leave no other trace."""
         if not statements:
             return
         operations, objects, steps, depth = len(self.trace), len(self.objects), self.steps, self.depth
         self.importing += 1
-        self.run(statements, Frame(scope))
+        self.run(statements, frame)
         self.importing -= 1
         del self.trace[operations:]
         del self.objects[objects:]

@@ -58,8 +58,7 @@ class Makings(Core):
             return
         for name in self._effects_of(instance.cls, function).elsewhere:
             self.elsewhere.setdefault(name, []).append(making)
-        seeds = self.relevance(self.unit).making | self.relevance(function.unit).making
-        self._walk_part(making, self.part_of(function, (), seeds))
+        self._walk_part(making, self.part_of(function, (), self.making_names))
 
     def make_elsewhere(self, name: str) -> None:
         """Walk the constructors that may set an attribute of another object than their own, before that attribute is looked at."""
@@ -116,7 +115,15 @@ class Makings(Core):
 
     def leads(self, function: Function, frame: Frame) -> bool:
         """Whether a function that is called leads to a loss, or is given one; ``frame`` holds its parameters."""
-        return function.definition in self.relevance(function.unit).definitions or bool(self._given_leads(frame))
+        return self._mentions_loss(function) or bool(self._given_leads(frame))
+
+    def _mentions_loss(self, function: Function) -> bool:
+        """Whether a function leads to a loss: in the module that is built by whatever way, elsewhere by naming one."""
+        if isinstance(function.definition, ast.Lambda):
+            return True
+        if function.unit is self.unit:
+            return function.definition in self.relevant
+        return function.name in self.wanted or not self.library.wanted.isdisjoint(_body(function).readers)
 
     def _given_leads(self, frame: Frame) -> frozenset[str]:
         return frozenset(name for name, value in frame.scope.names.items() if self._is_lead(value))
@@ -213,8 +220,7 @@ class Makings(Core):
             self.effects[key] = Effects(
                 frozenset(body.sets).union(*(effects.sets for effects in inner)),
                 frozenset(body.elsewhere).union(*(effects.elsewhere for effects in inner)),
-                function.definition in self.relevance(function.unit).definitions
-                or any(effects.leads for effects in inner),
+                self._mentions_loss(function) or any(effects.leads for effects in inner),
             )
         return self.effects[key]
 

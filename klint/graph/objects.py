@@ -218,9 +218,10 @@ class Objects(Core):
         for base in self.lineage(cls):
             if waiting:
                 waiting = base is not after
-            elif isinstance(base, Class) and name in base.scope.names:
-                found = base.scope.names[name]
-                return replace(found, owner=base) if isinstance(found, Function) else found
+            elif isinstance(base, Class):
+                found = base.scope.own(name)
+                if found is not None:
+                    return replace(found, owner=base) if isinstance(found, Function) else found
         return None
 
     def defines(self, cls: Class, name: str) -> bool:
@@ -335,7 +336,7 @@ class Objects(Core):
             if not isinstance(base, Class):
                 continue
             for method in _setters(base.definition).get(name, ()):
-                function = base.scope.names.get(method)
+                function = base.scope.own(method)
                 if isinstance(function, Function) and function.definition not in self.active:
                     self._join_setter(key, replace(function, bound=value, owner=base), frame)
 

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 
 from klint.graph.nodes import Class, Function, Instance, Node, Reference, Super
-from klint.graph.relevance import Relevance
 from klint.graph.scope import Frame, Scope
 from klint.graph.slices import Slice
 from klint.source.outline import OutlinedUnit
@@ -166,6 +165,10 @@ class Parts:
         """Any item of an iterable."""
         raise NotImplementedError
 
+    def bind_late(self, statements: list[ast.stmt], frame: Frame) -> None:
+        """Walk statements of another module for what they bind, and leave no other trace."""
+        raise NotImplementedError
+
     def opened(
         self,
         function: Function,
@@ -224,10 +227,6 @@ class Parts:
 
     def rebound(self, unit: SourceUnit) -> frozenset[str]:
         """The names that a module binds more than once."""
-        raise NotImplementedError
-
-    def relevance(self, unit: SourceUnit) -> Relevance:
-        """What of a module can matter."""
         raise NotImplementedError
 
     def lineage(self, cls: Class) -> Iterator[Class | Reference]:

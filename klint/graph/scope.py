@@ -32,13 +32,19 @@ class Scope:
         """What a name means here. As in Python, the names of a class body are not seen from its methods."""
         scope: Scope | None = self
         while scope is not None:
-            if scope.bind is not None and name not in scope.asked:
-                scope.asked.add(name)
-                scope.bind(name)
-            if name in scope.names and (scope is self or not scope.is_class):
-                return scope.names[name]
+            if scope is self or not scope.is_class:
+                value = scope.own(name)
+                if value is not None:
+                    return value
             scope = scope.parent
         return None
+
+    def own(self, name: str) -> Node | None:
+        """What this scope itself binds a name to."""
+        if self.bind is not None and name not in self.asked:
+            self.asked.add(name)
+            self.bind(name)
+        return self.names.get(name)
 
     def owner_of(self, name: str) -> Scope:
         """The nearest enclosing scope that binds ``name``; the outermost if none does."""

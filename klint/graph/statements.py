@@ -21,6 +21,7 @@ from klint.graph.nodes import (
     Unknown,
 )
 from klint.graph.scope import Frame, Scope
+from klint.source.outline import members
 from klint.source.python import tree_nodes
 
 
@@ -166,7 +167,11 @@ class Statements(Core):
             self.resolve(self.evaluate(base, frame)) for base in tree.bases if not isinstance(base, ast.Starred)
         )
         cls = Class(frame.anchor(tree), self.identities.fresh(), tree, frame.scope.unit, scope, bases)
-        self.run(tree.body, Frame(scope, path=frame.path, base=len(frame.path), owner=cls, depth=frame.depth))
+        inner = Frame(scope, path=frame.path, base=len(frame.path), owner=cls, depth=frame.depth)
+        if self.importing:
+            scope.bind = lambda name: self.bind_late(members(tree).get(name, []), inner)
+        else:
+            self.run(tree.body, inner)
         frame.bind(tree.name, cls)
         if tree not in self.seen and not self.importing:
             self.seen.add(tree)

@@ -60,7 +60,9 @@ def diagnose(
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _STACK))
     try:
-        return _Engine(build(unit, TORCH, project, wanted), rules, unit if wanted and names_loss(unit.text) else None).run()
+        return _Engine(
+            build(unit, TORCH, project, wanted), rules, unit if wanted and names_loss(unit.text) else None
+        ).run()
     finally:
         sys.setrecursionlimit(limit)
 

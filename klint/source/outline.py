@@ -122,6 +122,17 @@ class Outline:
         return self._known[index]
 
 
+def members(tree: ast.ClassDef) -> dict[str, list[ast.stmt]]:
+    """By name, the statements of a class that bind its attributes and methods, in order."""
+    known: dict[str, list[ast.stmt]] | None = getattr(tree, "_klint_members", None)
+    if known is None:
+        known = tree._klint_members = {}  # type: ignore[attr-defined]
+        for statement in tree.body:
+            for name in bound(statement):
+                known.setdefault(name, []).append(statement)
+    return known
+
+
 def rebound_names(unit: SourceUnit) -> frozenset[str]:
     """The names that a module assigns more than once, or that a function assigns as its globals."""
     if isinstance(unit, OutlinedUnit):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from klint.source.python import children, tree_nodes
 
@@ -55,21 +56,38 @@ class _Mentions:
 
     def closure(self, wanted: frozenset[str], methods: tuple[str, ...]) -> tuple[frozenset[ast.AST], frozenset[str]]:
         """The functions that mention a name through which a wanted one is reached, and these names; a class stands for these ``methods``."""
-        reached, found = set(wanted), set[ast.AST]()
-        before = -1
-        while before != len(reached) + len(found):
-            before = len(reached) + len(found)
-            for definition, names, owner in self.functions:
-                if definition not in found and not names.isdisjoint(reached):
+        reached, found = set[str](), set[ast.AST]()
+        queue = list(wanted)
+        for name in queue:
+            if name in reached:
+                continue
+            reached.add(name)
+            for definition, owner in self._functions_by_name.get(name, ()):
+                if definition not in found:
                     found.add(definition)
                     if not definition.name.startswith("__"):  # such methods are called by others than their names
-                        reached.add(definition.name)
+                        queue.append(definition.name)
                     if owner and definition.name in methods:
-                        reached.add(owner)
-            for targets, names in self.assignments:
-                if not names.isdisjoint(reached):
-                    reached |= targets
+                        queue.append(owner)
+            for targets in self._targets_by_name.get(name, ()):
+                queue += targets
         return frozenset(found), frozenset(reached)
+
+    @cached_property
+    def _functions_by_name(self) -> dict[str, list[tuple[Definition, str]]]:
+        found: dict[str, list[tuple[Definition, str]]] = {}
+        for definition, names, owner in self.functions:
+            for name in names:
+                found.setdefault(name, []).append((definition, owner))
+        return found
+
+    @cached_property
+    def _targets_by_name(self) -> dict[str, list[set[str]]]:
+        found: dict[str, list[set[str]]] = {}
+        for targets, names in self.assignments:
+            for name in names:
+                found.setdefault(name, []).append(targets)
+        return found
 
     def read(self, tree: ast.AST, owner: str, is_local: bool) -> set[str]:
         """The names that a tree mentions. Variables of functions (``is_local``) are no targets, attributes always are."""

@@ -59,7 +59,7 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
         self.relevant = found.definitions
         frame = Frame(scope, runs=True)
         for statement in self._in_order(found.statements, scope, frame):
-            self.steps = self.aside = 0
+            self._start()
             self.run([statement], frame)
         while self.pending or self.classes:
             if not self.pending:
@@ -107,8 +107,13 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
 
     def budgeted(self, function: Function) -> None:
         """Walk a function with a step budget of its own."""
-        self.steps = self.aside = 0
+        self._start()
         self.standalone(function)
+
+    def _start(self) -> None:
+        """Begin with full budgets."""
+        self.steps = self.aside = 0
+        self.left_aside.clear()
 
     def define(self, cls: Class) -> None:
         """Note a class whose methods are to be walked."""

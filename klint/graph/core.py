@@ -104,10 +104,12 @@ class Core(Parts):
     limit: int = STEPS
     aside: int = 0
     is_aside: bool = False
+    left_aside: set[ast.AST] = field(default_factory=set)
     depth: int = 0
     project: Project | None = None
     modules: dict[str, Scope] = field(default_factory=dict)
     importing: int = 0
+    asking: set[tuple[int, str]] = field(default_factory=set)
     imports: dict[tuple[str, str], Node | None] = field(default_factory=dict)
     followed: set[ast.AST] = field(default_factory=set)
     too_large: set[ast.AST] = field(default_factory=set)

@@ -69,6 +69,9 @@ class Functions(Core):
             inner.part = self.walk_of(function, inner, returns=True)
             self.is_aside = is_aside or not self.leads(function, inner)
             if self.is_aside:
+                if function.definition in self.left_aside:
+                    self.limit, self.is_aside = limit, is_aside
+                    return self.unknown(anchor, f"too much is called to follow {function.name}")
                 self.limit = own = min(own, start + max(ASIDE_STEPS - self.aside, SMALL_STEPS))
         result = self.walk(function, inner)
         self.is_aside = is_aside
@@ -77,8 +80,8 @@ class Functions(Core):
         if spent:
             if own < STEPS:  # its caller does not pay for it
                 self.steps = start
-            if own == start + CALL_STEPS:  # it is too large by itself: it is not tried again
-                self.too_large.add(function.definition)
+            large = self.too_large if own == start + CALL_STEPS else self.left_aside
+            large.add(function.definition)  # it is not tried again
             return self.unknown(anchor, f"{function.name} is too large to be followed")
         self.followed.add(function.definition)
         return result

@@ -252,7 +252,7 @@ class Objects(Core):
         if isinstance(value, Reference):
             resolved = self.resolve(value)
             if resolved is not value:
-                return self.attribute(resolved, name, tree, frame)
+                return self._attribute_of_import(value, resolved, name, tree, frame)
             return self.resolve(self.reference(f"{value.name}.{name}", anchor))
         if isinstance(value, (Instance, Class)):
             found = self.find(value if isinstance(value, Class) else value.cls, name)
@@ -297,6 +297,16 @@ class Objects(Core):
         if value.open or not (told is None or (isinstance(told, Constant) and told.value is True)):
             return held
         return self.operation(signature.operation, {"input": held}, anchor, frame)
+
+    def _attribute_of_import(self, value: Reference, resolved: Node, name: str, tree: ast.AST, frame: Frame) -> Node:
+        """An attribute of what a name from another file stands for, which may be a choice that leads back to that name."""
+        key = (value.identity, name)
+        if key in self.asking:
+            return self.unknown(frame.anchor(tree), "imports go round in a circle")
+        self.asking.add(key)
+        found = self.attribute(resolved, name, tree, frame)
+        self.asking.remove(key)
+        return found
 
     def _attribute_of_choice(self, value: Choice, name: str, tree: ast.AST, frame: Frame) -> Node:
         alternatives = [side for side in (value.then, value.otherwise) if not isinstance(side, Constant)]

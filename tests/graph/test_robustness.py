@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from klint import lint_source
+from klint import lint_paths, lint_source
 from tests.codes import PREAMBLE, codes_after_preamble
 
 WRONG = "F.kl_div(F.softmax(x, dim=1), p, reduction='sum')\n"
@@ -83,3 +83,31 @@ def test_findings_do_not_depend_on_the_hash_seed(tmp_path):
         for seed in ("0", "1", "4711")
     }
     assert len(outputs) == 1
+
+
+def test_a_name_that_imports_itself_is_not_known(tmp_path):
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg" / "__init__.py").write_text(
+        "try:\n    from pkg import sub\nexcept ImportError:\n    sub = None\n"
+        "try:\n    from pkg import other as sub\nexcept ImportError:\n    pass\n"
+    )
+    program = tmp_path / "main.py"
+    program.write_text("import pkg\n" + PREAMBLE + "F.kl_div(pkg.sub.scores, p, reduction='sum')\n" + WRONG)
+    report = lint_paths([program])
+    assert report.errors == []
+    assert [finding.code for finding in report.findings] == ["KL101"]
+
+
+def test_what_comes_after_a_large_model_is_followed():
+    layers = "".join(f"        x = self.layer_{n}(x)\n" for n in range(60))
+    methods = "".join(
+        f"    def layer_{n}(self, x):\n" + "        x = x * 2 + 1\n" * 20 + "        return x\n" for n in range(60)
+    )
+    source = (
+        f"class Model(nn.Module):\n    def forward(self, x):\n{layers}        return x\n{methods}"
+        "class Head(nn.Module):\n    def forward(self, x):\n        return F.softmax(x, dim=1)\n"
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.models = Model(), Model()\n"
+        "        self.head = Head()\n    def forward(self, x, p):\n        x = self.models[0](x) + self.models[1](x)\n"
+        "        return F.kl_div(self.head(x), p, reduction='batchmean')\n"
+    )
+    assert codes_after_preamble(source) == ["KL101"]

@@ -103,6 +103,13 @@ class Projects:
         self._unsaved = unsaved or {}
         self._projects: dict[tuple[str, ...], Project] = {}
 
+    def judge_all(self, tasks: Iterable[Task]) -> Iterator[Answer]:
+        """The answers to tasks, in their order. Graphs go round in circles: those of one file are cleared away before the next."""
+        for number, task in enumerate(tasks):
+            if number:
+                gc.collect(1)
+            yield self.judge(task)
+
     def judge(self, task: Task) -> Answer:
         """The answer to a task. An error of klint's own costs the file's findings, and no others."""
         text, read = task.read_digest()
@@ -153,7 +160,6 @@ class Projects:
             return
         finally:
             answer.dependencies.add(dependencies)
-            gc.collect(1)  # graphs go round in circles: without this those of a hundred files lie about at once
         for diagnosis in analysis.diagnoses:
             place = analysis.units[diagnosis.finding.location.filename]
             answer.units[place.filename, place.part] = place
@@ -213,7 +219,7 @@ class Workers:
     def judge(self, tasks: Sequence[Task]) -> Iterator[Answer]:
         """The answers to tasks, in their order; the largest files come first, so that none is waited for at the end."""
         if self._jobs < 2 or len(tasks) < _WORTHWHILE:
-            yield from map(self._projects.judge, tasks)
+            yield from self._projects.judge_all(tasks)
             return
         pool = self._others(len(tasks))
         order = sorted(range(len(tasks)), key=lambda number: _size(tasks[number]), reverse=True)
@@ -286,8 +292,7 @@ _HERE = Projects()
 
 def _judge_elsewhere(tasks: Iterable[Task]) -> list[Answer]:
     answers = []
-    for task in tasks:
-        answer = _HERE.judge(task)
+    for answer in _HERE.judge_all(tasks):
         answer.units = {}
         answer.diagnoses = [(replace(diagnosis, claim=None), part) for diagnosis, part in answer.diagnoses]
         answers.append(answer)

@@ -47,7 +47,7 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
     """Walks over one module."""
 
     rebounds: dict[SourceUnit, frozenset[str]] = field(default_factory=dict)
-    setters: dict[SourceUnit, frozenset[str]] = field(default_factory=dict)
+    seeds_of: dict[SourceUnit, frozenset[str]] = field(default_factory=dict)
     classes: list[Class] = field(default_factory=list)
 
     def module(self) -> Graph:
@@ -101,9 +101,9 @@ class Builder(Expressions, Operators, Methods, Statements, Calls, Functions, Obj
 
     def seeds(self, unit: SourceUnit) -> frozenset[str]:
         """The names that lead to a loss, and those of functions of a module that set its globals."""
-        if unit not in self.setters:
-            self.setters[unit] = global_setters(unit.text)
-        return self.reached | self.setters[unit]
+        if unit not in self.seeds_of:
+            self.seeds_of[unit] = self.reached | global_setters(unit.text)
+        return self.seeds_of[unit]
 
     def budgeted(self, function: Function) -> None:
         """Walk a function with a step budget of its own."""

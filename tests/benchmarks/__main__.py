@@ -20,6 +20,7 @@ from statistics import median
 from tests.benchmarks.corpus import NoCorpus, corpus
 from tests.benchmarks.files import COUNTS, growth_with_files, peak_memory
 from tests.benchmarks.growth import HEAD, LOSS, PROGRAMS, SIZES, growth, lines, seconds
+from tests.benchmarks.same import differing
 
 COMPILED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 """As packages that are installed are."""
@@ -57,7 +58,7 @@ def main() -> int:
     options = parser.parse_args()
     gc.set_threshold(100_000, 50, 50)  # as klint's own processes have it
     missed = 0
-    for figure in (*_starts(options.rounds), *_growths(), *_many_files()):
+    for figure in (_same(), *_starts(options.rounds), *_growths(), *_many_files()):
         print(figure, flush=True)
         missed += not figure.is_met
     try:
@@ -69,6 +70,10 @@ def main() -> int:
             print(figure, flush=True)
             missed += not figure.is_met
     return int(missed > 0)
+
+
+def _same() -> Figure:
+    return Figure("findings that depend on jobs, cache, or order", differing(), 0)
 
 
 def _starts(rounds: int) -> Iterator[Figure]:

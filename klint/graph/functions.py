@@ -52,6 +52,8 @@ class Functions(Core):
         start = self.steps
         inner = self.opened(function, arguments, keywords, anchor, frame, is_open)
         if not isinstance(inner, Frame):
+            if function.name == "__init__":
+                self.leave_unknown(function, inner)
             return inner
         limit, is_aside = self.limit, self.is_aside
         self.limit = own = min(STEPS, start + CALL_STEPS)

@@ -22,6 +22,7 @@ from klint.graph.nodes import (
     Partial,
     Reference,
     Sequence,
+    Unknown,
 )
 from klint.graph.scope import Frame, Memo, Scope
 from klint.graph.slices import Body, Effects, Slice, Slicer, Step
@@ -59,6 +60,14 @@ class Makings(Core):
         for name in self._effects_of(instance.cls, function).elsewhere:
             self.elsewhere.setdefault(name, []).append(making)
         self._walk_part(making, self.part_of(function, (), self.making_names))
+
+    def leave_unknown(self, function: Function, result: Node) -> None:
+        """Of what a constructor sets that was not followed nothing is known: least of all what its class says by default."""
+        instance = function.bound
+        if isinstance(instance, Instance) and isinstance(result, Unknown):
+            for name in sorted(self._effects_of(instance.cls, function).sets):
+                if self.heap.get((instance.identity, name)) is None:
+                    self.heap.set((instance.identity, name), self.unknown(result.anchor, result.why))
 
     def make_elsewhere(self, name: str) -> None:
         """Walk the constructors that may set an attribute of another object than their own, before that attribute is looked at."""
@@ -191,7 +200,9 @@ class Makings(Core):
         if spent:
             self.steps = start if own < STEPS else self.steps
             why = f"{function.name} is too large to be followed"
-            changes = {key: self.unknown(value.anchor, why) for key, value in changes.items()}
+            own_names = self._effects_of(making.instance.cls, function).sets & part.names if part is not None else ()
+            unsaid = (*changes, *((making.instance.identity, name) for name in sorted(own_names)))
+            changes = {key: self.unknown(frame.anchor(function.definition), why) for key in unsaid}
         for key, value in changes.items():
             self.heap.keep(key, value)
 

@@ -76,11 +76,13 @@ class Objects(Core):
     ) -> None:
         """Call ``__init__``; its body is walked as far as it is asked for."""
         if self.decorated(function, frame):
-            self.follow(function, arguments, keywords, tree, frame, is_open)
+            self.leave_unknown(function, self.follow(function, arguments, keywords, tree, frame, is_open))
             return
         inner = self.opened(function, arguments, keywords, frame.anchor(tree), frame, is_open)
         if isinstance(inner, Frame):
             self.postpone(made, function, inner)
+        else:
+            self.leave_unknown(function, inner)
 
     def _is_record(self, cls: Class) -> bool:
         names = [self.decorator_name(decorator, cls.scope) for decorator in cls.definition.decorator_list]

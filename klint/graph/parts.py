@@ -201,6 +201,10 @@ class Parts:
         """Whether a method that a constructor calls can wait until what it sets is asked for."""
         raise NotImplementedError
 
+    def leave_unknown(self, function: Function, result: Node) -> None:
+        """Of what a constructor sets that was not followed nothing is known."""
+        raise NotImplementedError
+
     def make(self, instance: Node, name: str) -> bool:
         """Walk what a constructor does to set an attribute; whether it is set."""
         raise NotImplementedError

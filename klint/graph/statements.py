@@ -232,12 +232,14 @@ class Statements(Core):
             iterable = iterable.options.get("args", iterable)
         if isinstance(iterable, Sequence) and len(iterable.items) <= UNROLLED and not _leaves_by_break(tree.body):
             memo, frame.memo = frame.memo, None
+            falls_through = True
             for value in iterable.items:
                 self.assign(tree.target, value, frame)
-                if not self.run(tree.body, frame):
-                    return False
+                falls_through = self.run(tree.body, frame)
+                if not falls_through:
+                    break
             frame.memo = memo
-            return self.run(tree.orelse, frame)
+            return falls_through and self.run(tree.orelse, frame)
         item = self.element(iterable, tree.target, frame)
         self._loop(tree, frame, item)
         return None

@@ -6,7 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from tests.codes import codes, codes_after_preamble
+from klint.graph.build import Builder
+from tests.codes import codes_after_preamble
 
 RIGHT, WRONG = "batchmean", "mean"
 
@@ -298,12 +299,50 @@ def test_what_is_bound_last_counts(source):
     assert codes_after_preamble(dedent(source).format(first=RIGHT, second=WRONG)) == ["KL201"]
 
 
-def test_a_constructor_that_is_built_to_be_slow_is_not_followed():
-    steps = "".join(f"            self.a{n} = a\n" for n in range(3)) + "            a = a + a\n" * 2_000
-    source = (
-        "import torch.nn.functional as F\nclass A:\n    def __init__(self, a):\n        if True:\n"
-        + steps
-        + "        self.r = a\n"
-        "def f(x, p):\n    return F.kl_div(F.log_softmax(x, 1), p, reduction=A('mean').r)\n"
-    )
-    assert codes(source) == []
+SLOW = """
+    class Loss:
+        reduction = "mean"
+
+        def __init__(self, a):
+            {steps}
+            self.reduction = a
+
+    F.kl_div(log_q, p, reduction=Loss("batchmean").reduction)
+    """
+
+
+@pytest.mark.parametrize("count", [1, 2_000])
+def test_what_a_constructor_is_too_large_to_tell_is_not_taken_from_the_class(count):
+    assert codes_after_preamble(dedent(SLOW).format(steps="; ".join(["a = a"] * count))) == []
+
+
+def test_what_an_unknown_call_sets_is_not_taken_from_the_class():
+    source = dedent(SLOW).format(steps="pass").replace('Loss("batchmean")', "Loss(**options)")
+    assert codes_after_preamble(source) == []
+
+
+BEHIND_NO_LOSS = {
+    "in a constructor": (
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n",
+        "        self.a{n} = f(g) * {n}\n",
+    ),
+    "in a body": ("def other(x):\n    F.kl_div(log_q, p, reduction='sum')\n", "    a{n} = f(g) * {n}\n"),
+    "in the module": ("", "a{n} = f(g) * {n}\n"),
+}
+
+
+@pytest.mark.parametrize(("start", "step"), BEHIND_NO_LOSS.values(), ids=BEHIND_NO_LOSS)
+def test_what_is_behind_no_loss_is_not_walked(start, step, monkeypatch):
+    evaluated = []
+    evaluate = Builder.evaluate
+    monkeypatch.setattr(Builder, "evaluate", lambda self, *rest: evaluated.append(1) or evaluate(self, *rest))
+
+    def walked(count):
+        evaluated.clear()
+        steps = "".join(step.format(n=n) for n in range(count))
+        use = "Net()(x)" if "Net" in start else "x"
+        source = f"{start}{steps}F.kl_div(F.softmax({use}, dim=1), p, reduction='sum')\n"
+        assert codes_after_preamble(source) == ["KL101"]
+        return len(evaluated)
+
+    assert walked(60) == walked(3)
